@@ -1,0 +1,80 @@
+package activities
+
+import (
+	"time"
+
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// Steps of role detect.
+var (
+	// ReadSlot reads one slot of a stream for one lease term: it tails each of its shards by _seq_no, matches, writes
+	// the ledger and moves the cursor. It heartbeats and returns at the term's end, or when its worker stops.
+	ReadSlot = Step[SlotRequest, SlotTerm]{"ReadSlot"}
+	// Dispatch reads the ledger for one lease term and opens or joins incidents. Only one runs: its cursor is fenced.
+	Dispatch = Step[DispatchRequest, DispatchTerm]{"Dispatch"}
+	// ClaimDetections sets incident_id on ledger documents by compare-and-set and folds what it newly claimed, so a
+	// detection counts for one incident, once. Asking again with the same incident returns the same documents again.
+	ClaimDetections = Step[ClaimRequest, Claimed]{"ClaimDetections"}
+	// ListUnclaimed lists detections that open an incident and that nobody has claimed for a while: the sweep.
+	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
+)
+
+// SlotRequest names a slot of a stream; Term is the length of the lease.
+type SlotRequest struct {
+	Stream string        `json:"stream"`
+	Slot   int           `json:"slot"`
+	Term   time.Duration `json:"term"`
+}
+
+// String is the request's line on the analysts' screen.
+func (r SlotRequest) String() string { return r.Stream }
+
+// SlotTerm is what one lease term did.
+type SlotTerm struct {
+	Documents  int64     `json:"documents"`
+	Detections int64     `json:"detections"`
+	Watermark  time.Time `json:"watermark"` // index time; zero while not every shard could be read
+}
+
+// DispatchRequest asks for one lease term of dispatching.
+type DispatchRequest struct {
+	Term time.Duration `json:"term"`
+}
+
+// DispatchTerm is what one lease term did.
+type DispatchTerm struct {
+	Detections int64 `json:"detections"`
+	Signals    int64 `json:"signals"`
+}
+
+// ClaimRequest asks to claim detections for an incident.
+type ClaimRequest struct {
+	Incident   string              `json:"incident"`
+	Detections []soar.DetectionRef `json:"detections"`
+}
+
+// Claimed is what belongs to the incident now: News folds the detections of the request that are this incident's.
+type Claimed struct {
+	News  soar.Brief `json:"news"`
+	Count int        `json:"count"` // how many of the request are this incident's; 0 means others have them all
+}
+
+// SweepRequest asks for detections that are unclaimed since before Older.
+type SweepRequest struct {
+	Older time.Duration `json:"older"`
+}
+
+// Sweep lists unclaimed detections, grouped by the incident that they belong to.
+type Sweep struct {
+	Unclaimed []News `json:"unclaimed"`
+}
+
+// News is what the dispatcher signals to an incident: ids and counts only, at most 500 ids.
+type News struct {
+	Entity     soar.Entity         `json:"entity"`
+	Detections []soar.DetectionRef `json:"detections"`
+}
+
+// MaxNews is how many detections one signal names.
+const MaxNews = 500

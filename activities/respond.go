@@ -1,0 +1,164 @@
+package activities
+
+import (
+	"time"
+
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// Steps of the envelope. A refusal is an answer (State refused), an error means that we don't know.
+var (
+	// Admit checks, per action, whether it may be carried out: digest, grant, protected assets, kill switch, limits;
+	// then writes its register entry. Asking again for an admitted action returns the same answer.
+	Admit = Step[Order, soar.Containment]{"Admit"}
+	// CarryOut carries out a batch of admitted orders on one system: kill switch and protected assets again, apply,
+	// observe, register, audit. One answer per order, in order. What is not seen yet comes back unconfirmed.
+	CarryOut = Step[Batch, Settled]{"CarryOut"}
+	// Confirm reads an effect back, for systems that show it later; contained when it is seen.
+	Confirm = Step[Order, soar.Containment]{"Confirm"}
+	// Release ends a batch of containments on one system and reads back that each is gone. It asks for no approval and
+	// obeys no limit and no kill switch: ending is always allowed. Undo runs when the last holder of a target lets go.
+	Release = Step[Batch, Settled]{"Release"}
+	// SendWish puts an order (or its end) into the device's workflow, starting it where none runs.
+	SendWish = Step[Wish, None]{"SendWish"}
+	// ListContainments lists the register's entries that are not over.
+	ListContainments = Step[None, Containments]{"ListContainments"}
+	// RunningContainments says which of the given containments have a running workflow.
+	RunningContainments = Step[ContainmentIDs, ContainmentIDs]{"RunningContainments"}
+	// SignalIncident delivers news by signal-with-start.
+	SignalIncident = Step[News, None]{"SignalIncident"}
+)
+
+// Order tells the envelope to carry out one action of an approved plan, or to end it.
+type Order struct {
+	Action      soar.Action `json:"action"`
+	Incident    string      `json:"incident"`
+	IncidentKey string      `json:"incident_key"`
+	Grant       soar.Grant  `json:"grant"`
+	Expires     time.Time   `json:"expires"`
+	ReleasedBy  string      `json:"released_by,omitempty"`
+}
+
+// String is the order's line on the analysts' screen.
+func (o Order) String() string { return o.Action.String() }
+
+// Batch is what one system carries out at the price of one.
+type Batch struct {
+	System string  `json:"system"`
+	Orders []Order `json:"orders"`
+}
+
+// String is the batch's line on the analysts' screen.
+func (b Batch) String() string {
+	if len(b.Orders) == 1 {
+		return b.Orders[0].String()
+	}
+	return b.System
+}
+
+// Settled answers a batch, one containment per order in the batch's order.
+type Settled struct {
+	Containments []soar.Containment `json:"containments"`
+}
+
+// Wish is what a containment asks of its device's workflow: the order, and whether to apply or release it. The device
+// answers with signal SettledSignal to workflow Reply.
+type Wish struct {
+	Order   Order  `json:"order"`
+	Release bool   `json:"release"`
+	Reply   string `json:"reply"` // workflow id of the containment
+}
+
+// String is the wish's line on the analysts' screen.
+func (w Wish) String() string { return w.Order.String() }
+
+// Containments are entries of the register.
+type Containments struct {
+	Containments []soar.Containment `json:"containments"`
+}
+
+// ContainmentIDs are ids of actions.
+type ContainmentIDs struct {
+	ActionIDs []string `json:"action_ids"`
+}
+
+// Names on the wire that both a workflow and an activity must know; changing one breaks running workflows.
+const (
+	Queue           = "sallyport" // task queue of roles respond and gateway, and of all workflows
+	DetectQueue     = "sallyport-detect"
+	NewsSignal      = "news"    // News, to an incident
+	WishSignal      = "wish"    // Wish, to a device
+	SettledSignal   = "settled" // soar.Containment, from a device to a containment
+	StandsSignal    = "stands"  // soar.Containment, from a containment to its incident
+	ReleaseSignal   = "release" // string: who says so; to a containment
+	RenewSignal     = "renew"   // soar.Grant: a hold was approved; to a containment
+	IncidentName    = "Incident"
+	DeviceName      = "Device"
+	LimitsName      = "Limits"
+	LimitsID        = "limits"
+	ReserveUpdate   = "Reserve" // Reservation -> Reserved, on limits
+	ReturnUpdate    = "Return"  // Reservation -> None
+	HaltUpdate      = "Halt"    // Switch -> SwitchState
+	ResumeUpdate    = "Resume"  // Switch -> SwitchState
+	LimitsQuery     = "limits"  // -> SwitchState
+	DecideUpdate    = "Decide"  // soar.Decision -> soar.Outcome, on an incident or remediation
+	StateQuery      = "state"   // -> the workflow's state for people
+	FactsHeartbeat  = 10 * time.Second
+	MaxPayloadBytes = 32 << 10
+)
+
+// IncidentKey is the workflow id that joins all detections of one entity.
+func IncidentKey(e soar.Entity) string {
+	e = e.Normalised()
+	return "incident/" + e.Family + "/" + e.Name
+}
+
+// ContainID is the workflow id of an action's containment.
+func ContainID(actionID string) string { return "contain/" + actionID }
+
+// DeviceID is the workflow id of an appliance's one writer.
+func DeviceID(system string) string { return "device/" + system }
+
+// Reservation asks limits for room for one action. Asking again for the same action changes nothing more.
+type Reservation struct {
+	ActionID string        `json:"action_id"`
+	Kind     string        `json:"kind"`
+	System   string        `json:"system"`
+	Target   string        `json:"target"`
+	Cap      Cap           `json:"cap"` // as the policy has it now
+	Window   time.Duration `json:"window"`
+}
+
+// Cap is how much of one kind may happen in one window.
+type Cap struct {
+	Actions int `json:"actions"`
+}
+
+// Reserved is the answer; Reason says why not.
+type Reserved struct {
+	Granted bool   `json:"granted"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// Switch throws or lifts the kill switch.
+type Switch struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// SwitchState is how limits and kill switch stand.
+type SwitchState struct {
+	Halted bool         `json:"halted"`
+	By     string       `json:"by,omitempty"`
+	Reason string       `json:"reason,omitempty"`
+	Since  time.Time    `json:"since,omitempty"`
+	Used   []LimitState `json:"used,omitempty"`
+}
+
+// LimitState is how much of a kind's room is used.
+type LimitState struct {
+	Kind string `json:"kind"`
+	Used int    `json:"used"`
+	Cap  int    `json:"cap"`
+}
