@@ -53,7 +53,7 @@ type HuntOutcome struct {
 	Watermarks map[string]time.Time `json:"watermarks"` // of each stream, index time
 	From       time.Time            `json:"from"`
 	To         time.Time            `json:"to"`
-	Findings   []HuntFinding        `json:"found,omitempty"` // at most 100
+	Proofs     []HuntProof        `json:"found,omitempty"` // at most 100
 	Documents  int64                `json:"documents"`
 	At         time.Time            `json:"at"`
 }
@@ -61,8 +61,8 @@ type HuntOutcome struct {
 // String is the outcome's line on the analysts' screen.
 func (o HuntOutcome) String() string { return o.Hunt + " " + o.Outcome }
 
-// HuntFinding is one thing that proves a hunt's hypothesis.
-type HuntFinding struct {
+// HuntProof is one thing that proves a hunt's hypothesis.
+type HuntProof struct {
 	Entity  string            `json:"entity"` // family/name
 	Values  map[string]string `json:"values"`
 	Count   int64             `json:"count"`
