@@ -1,0 +1,93 @@
+// Package frontend carries out the steps that Temporal's own frontend does: delivering news to incidents, wishes to
+// devices, and asking which containments have a workflow. Workflow ids make all of it safe to repeat.
+package frontend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// Activities speak to one namespace.
+type Activities struct{ client client.Client }
+
+// New returns activities over an open client.
+func New(c client.Client) *Activities { return &Activities{client: c} }
+
+// SignalIncident delivers news by signal-with-start: a running incident of the key hears it, else one starts. Repeating
+// it is harmless: an incident claims what it is told of, and what is claimed counts once.
+func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (activities.None, error) {
+	if news.Entity.Name == "" || len(news.Detections) == 0 || len(news.Detections) > activities.MaxNews {
+		return activities.None{}, activities.Permanent(fmt.Errorf("news for %q with %d detections", news.Entity, len(news.Detections)))
+	}
+	id := activities.IncidentKey(news.Entity)
+	options := client.StartWorkflowOptions{
+		ID: id, TaskQueue: activities.Queue, StaticSummary: "incident of " + news.Entity.String(),
+		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	}
+	_, err := a.client.SignalWithStartWorkflow(ctx, id, activities.NewsSignal, news, options, activities.IncidentName, news.Entity.Normalised())
+	if err != nil {
+		return activities.None{}, fmt.Errorf("signal incident: %w", err)
+	}
+	return activities.None{}, nil
+}
+
+// SignalOpenIncident delivers news to a running incident only, and reports whether there was one.
+func (a *Activities) SignalOpenIncident(ctx context.Context, news activities.News) (open bool, err error) {
+	err = a.client.SignalWorkflow(ctx, activities.IncidentKey(news.Entity), "", activities.NewsSignal, news)
+	var gone *serviceerror.NotFound
+	if errors.As(err, &gone) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("signal open incident: %w", err)
+	}
+	return true, nil
+}
+
+// SendWish puts an order into its device's workflow, which is the one writer of that appliance. A repeated wish is the
+// same wish: the device's driver adopts what is already there.
+func (a *Activities) SendWish(ctx context.Context, wish activities.Wish) (activities.None, error) {
+	system := wish.Order.Action.System
+	if system == "" || wish.Reply == "" {
+		return activities.None{}, activities.Permanent(errors.New("wish without system or reply"))
+	}
+	id := activities.DeviceID(system)
+	options := client.StartWorkflowOptions{ID: id, TaskQueue: activities.Queue, StaticSummary: "the one writer of " + system}
+	if _, err := a.client.SignalWithStartWorkflow(ctx, id, activities.WishSignal, wish, options, activities.DeviceName, system); err != nil {
+		return activities.None{}, fmt.Errorf("send wish: %w", err)
+	}
+	return activities.None{}, nil
+}
+
+// RunningContainments returns those of the given actions whose containment has a running workflow. One that can't be
+// looked up is an error: a containment is restarted only when it surely has none.
+func (a *Activities) RunningContainments(ctx context.Context, asked activities.ContainmentIDs) (running activities.ContainmentIDs, err error) {
+	for _, id := range asked.ActionIDs {
+		described, err := a.client.DescribeWorkflowExecution(ctx, activities.ContainID(id), "")
+		var gone *serviceerror.NotFound
+		switch {
+		case errors.As(err, &gone):
+		case err != nil:
+			return activities.ContainmentIDs{}, fmt.Errorf("describe containment: %w", err)
+		case described.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING:
+			running.ActionIDs = append(running.ActionIDs, id)
+		}
+	}
+	return running, nil
+}
+
+// Release tells a containment that a person ends it now. It is a signal: durable even while no worker runs.
+func (a *Activities) Release(ctx context.Context, action soar.Action, by string) error {
+	if err := a.client.SignalWorkflow(ctx, activities.ContainID(action.ID), "", activities.ReleaseSignal, by); err != nil {
+		return fmt.Errorf("signal release: %w", err)
+	}
+	return nil
+}
