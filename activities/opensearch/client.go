@@ -1,0 +1,178 @@
+// Package opensearch reads event streams out of OpenSearch and keeps in it what is searched: cursors, the ledger of
+// detections, the register of containments, audit chains, records.
+//
+// Reading order: client.go (one exchange), fault.go (what can go wrong), document.go (documents by id), search.go,
+// bulk.go, shard.go (a shard's checkpoint and pages), then what is built on them: cursor.go, ledger.go, claim.go.
+//
+// The client sits on opensearch-go's transport and decodes answers itself, since its typed API of v4 leaves shard
+// failures unsaid, knows no shard statistics and turns sort values into floats.
+package opensearch
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	opensearchgo "github.com/opensearch-project/opensearch-go/v4"
+
+	"github.com/sallyport-soar/sallyport/internal/rest"
+)
+
+// Limits of one exchange. A document can have 100 MB (the server's http.max_content_length), so an answer that holds
+// one document always fits.
+const (
+	maxAnswer = 128 << 20
+	timeout   = 60 * time.Second
+)
+
+// Client is one cluster. It repeats nothing by itself: whether a repeated request is harmless, only its caller knows.
+type Client struct {
+	search *opensearchgo.Client
+}
+
+// Open returns a client for the cluster that c names; it resolves the password and reads certificate files, but sends
+// nothing yet.
+func Open(ctx context.Context, c Config) (*Client, error) {
+	if faults := c.Validate(); len(faults) > 0 {
+		return nil, fmt.Errorf("opensearch: %w", faults)
+	}
+	transport, err := rest.Transport(c.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("opensearch: %w", err)
+	}
+	if c.ClientCert != "" {
+		pair, err := tls.LoadX509KeyPair(c.ClientCert, c.ClientKey)
+		if err != nil {
+			return nil, fmt.Errorf("opensearch: client_cert: %w", err)
+		}
+		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	password := ""
+	if c.Password != "" {
+		if password, err = c.Password.Resolve(ctx); err != nil {
+			return nil, fmt.Errorf("opensearch: password: %w", err)
+		}
+	}
+	search, err := opensearchgo.NewClient(opensearchgo.Config{
+		Addresses: []string{c.URL}, Username: c.User, Password: password,
+		Transport: bounded{transport}, DisableRetry: true, HealthCheckMaxRetries: -1, MaxRetryClusterHealth: -1,
+	})
+	if err != nil {
+		return nil, errors.New("opensearch: client refuses the config") // its own error can show the address with what is in it
+	}
+	return &Client{search: search}, nil
+}
+
+// call sends body (JSON or NDJSON, may be nil) and decodes a 2xx answer into out (may be nil). Any other status is a
+// *Fault. op says in words what is done; it goes into errors.
+func (c *Client) call(ctx context.Context, op, method, path string, query url.Values, body []byte, out any) error {
+	text, err := c.exchange(ctx, op, method, path, query, body)
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("%s: answer is not the JSON that was expected", op)
+	}
+	return nil
+}
+
+func (c *Client) exchange(ctx context.Context, op, method, path string, query url.Values, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := newRequest(ctx, method, path, query, body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	resp, err := c.search.Perform(req)
+	if resp != nil && resp.Body != nil {
+		defer func() { _ = resp.Body.Close() }()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, broken(err))
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: read answer: %w", op, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, newFault(op, resp.StatusCode, text)
+	}
+	return text, nil
+}
+
+func newRequest(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Request, error) {
+	target := &url.URL{Path: path, RawQuery: query.Encode()}
+	if strings.Contains(path, "%") { // already escaped by pathTo
+		unescaped, err := url.PathUnescape(path)
+		if err != nil {
+			return nil, fmt.Errorf("path: %w", err)
+		}
+		target.Path, target.RawPath = unescaped, path
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("request can't be made")
+	}
+	if body == nil {
+		req.Body, req.ContentLength = nil, 0
+		return req, nil
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return req, nil
+}
+
+// pathTo joins path elements, each escaped, so that no id can lead to another API.
+func pathTo(elements ...string) string {
+	var path strings.Builder
+	for _, element := range elements {
+		path.WriteByte('/')
+		path.WriteString(strings.ReplaceAll(url.PathEscape(element), "%2C", ",")) // a list of indices stays a list
+	}
+	return path.String()
+}
+
+// bounded refuses answers over maxAnswer, since the client below reads each answer whole.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(req)
+	if err == nil {
+		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+	}
+	return resp, err
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}
+
+// broken keeps what kind of failure it was and drops the address: it may hold what a person typed.
+func broken(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
