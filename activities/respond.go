@@ -84,14 +84,15 @@ type ContainmentIDs struct {
 
 // Names on the wire that both a workflow and an activity must know; changing one breaks running workflows.
 const (
-	Queue           = "sallyport" // task queue of roles respond and gateway, and of all workflows
+	Queue           = "sallyport" // task queue of role respond, and of all workflows
 	DetectQueue     = "sallyport-detect"
-	NewsSignal      = "news"    // News, to an incident
-	WishSignal      = "wish"    // Wish, to a device
-	SettledSignal   = "settled" // soar.Containment, from a device to a containment
-	StandsSignal    = "stands"  // soar.Containment, from a containment to its incident
-	ReleaseSignal   = "release" // string: who says so; to a containment
-	RenewSignal     = "renew"   // soar.Grant: a hold was approved; to a containment
+	GatewayQueue    = "sallyport-gateway" // task queue of role gateway: AskPeople and TellPeople, which hold the chat's token
+	NewsSignal      = "news"              // News, to an incident
+	WishSignal      = "wish"              // Wish, to a device
+	SettledSignal   = "settled"           // soar.Containment, from a device to a containment
+	StandsSignal    = "stands"            // soar.Containment, from a containment to its incident
+	ReleaseSignal   = "release"           // string: who says so; to a containment
+	RenewSignal     = "renew"             // soar.Grant: a hold was approved; to a containment
 	IncidentName    = "Incident"
 	DeviceName      = "Device"
 	LimitsName      = "Limits"
