@@ -53,7 +53,7 @@ type HuntOutcome struct {
 	Watermarks map[string]time.Time `json:"watermarks"` // of each stream, index time
 	From       time.Time            `json:"from"`
 	To         time.Time            `json:"to"`
-	Proofs     []HuntProof        `json:"found,omitempty"` // at most 100
+	Proofs     []HuntProof          `json:"found,omitempty"` // at most 100
 	Documents  int64                `json:"documents"`
 	At         time.Time            `json:"at"`
 }
@@ -63,10 +63,11 @@ func (o HuntOutcome) String() string { return o.Hunt + " " + o.Outcome }
 
 // HuntProof is one thing that proves a hunt's hypothesis.
 type HuntProof struct {
-	Entity  string            `json:"entity"` // family/name
-	Values  map[string]string `json:"values"`
-	Count   int64             `json:"count"`
-	Index   string            `json:"index"`
-	EventID string            `json:"event_id"`
-	At      time.Time         `json:"at"`
+	Entity    string            `json:"entity"` // the name; its family is the hunt's
+	Values    map[string]string `json:"values"`
+	Count     int64             `json:"count"`
+	Index     string            `json:"index"`
+	IndexUUID string            `json:"index_uuid"`
+	EventID   string            `json:"event_id"`
+	At        time.Time         `json:"at"`
 }
