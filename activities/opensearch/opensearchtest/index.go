@@ -1,0 +1,259 @@
+package opensearchtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// index is one index: shards, settings, mapping.
+type index struct {
+	name    string
+	uuid    string
+	created time.Time
+	shards  []*shard
+	every   time.Duration // refresh interval
+	closed  bool
+	mapping mapping
+	body    map[string]any // as it was created, for GET
+}
+
+// template is a composable index template.
+type template struct {
+	Patterns []string       `json:"index_patterns"`
+	Priority int            `json:"priority"`
+	Version  int            `json:"version"`
+	Template map[string]any `json:"template"`
+	Meta     map[string]any `json:"_meta"`
+}
+
+func (c *Cluster) identity(prefix string) string {
+	c.serial++
+	return fmt.Sprintf("%s-%08d", prefix, c.serial)
+}
+
+// make creates an index from the matching template of highest priority and body (settings, mappings, aliases).
+func (c *Cluster) make(name string, body map[string]any) (*index, error) {
+	if strings.ToLower(name) != name || strings.ContainsAny(name, ` "*\<|,>/?#:`) || name == "" || strings.ContainsAny(name[:1], "-_+") {
+		return nil, failure{refuse(http.StatusBadRequest, "invalid_index_name_exception", "Invalid index name ["+name+"]")}
+	}
+	merged := map[string]any{}
+	priority := -1
+	for _, t := range c.templates {
+		if t.Priority > priority && slices.ContainsFunc(t.Patterns, func(p string) bool { return matches(p, name) }) {
+			priority, merged = t.Priority, t.Template
+		}
+	}
+	merged = merge(merged, body)
+	in := &index{name: name, uuid: c.identity("uuid"), created: c.now(), every: c.refresh, body: merged}
+	shards, err := in.configure(merged)
+	if err != nil {
+		return nil, err
+	}
+	for number := range shards {
+		in.shards = append(in.shards, newShard(number, c.identity("history")))
+	}
+	for alias, settings := range object(merged["aliases"]) {
+		write, _ := object(settings)["is_write_index"].(bool)
+		c.alias(alias, name, write)
+	}
+	c.indices[name] = in
+	return in, nil
+}
+
+// configure reads settings and mappings; it returns the number of shards.
+func (in *index) configure(body map[string]any) (shards int, err error) {
+	settings := flatten(object(body["settings"]))
+	shards = 1
+	if text := settings["number_of_shards"]; text != "" {
+		if shards, err = strconv.Atoi(text); err != nil || shards < 1 {
+			return 0, bad("number_of_shards [%s]", text)
+		}
+	}
+	if text := settings["refresh_interval"]; text == "-1" {
+		in.every = -1
+	} else if text != "" {
+		if in.every, err = time.ParseDuration(text); err != nil {
+			return 0, bad("refresh_interval [%s]", text)
+		}
+	}
+	in.mapping = newMapping(object(body["mappings"]))
+	return shards, nil
+}
+
+// flatten turns nested settings into dotted names without the leading "index.".
+func flatten(settings map[string]any) map[string]string {
+	flat := map[string]string{}
+	var walk func(prefix string, value any)
+	walk = func(prefix string, value any) {
+		if inner, is := value.(map[string]any); is {
+			for name, v := range inner {
+				walk(prefix+"."+name, v)
+			}
+			return
+		}
+		flat[strings.TrimPrefix(strings.TrimPrefix(prefix, "."), "index.")] = fmt.Sprint(value)
+	}
+	walk("", settings)
+	return flat
+}
+
+// shardOf routes a document id.
+func (in *index) shardOf(id string) *shard {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(id))
+	return in.shards[int(sum.Sum32())%len(in.shards)]
+}
+
+// resolve finds the indices that a name, pattern, alias or comma list means, ordered by name. Closed ones are hidden
+// behind patterns. strict: a plain name that is not there is an error.
+func (c *Cluster) resolve(expression string, strict bool) (found []*index, err error) {
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(expression, ",") {
+		names, isPattern := c.expand(part)
+		if len(names) == 0 && strict && !isPattern {
+			return nil, failure{refuse(http.StatusNotFound, "index_not_found_exception", "no such index ["+part+"]")}
+		}
+		for _, name := range names {
+			in := c.indices[name]
+			if in.closed && (isPattern || !strict) {
+				continue
+			}
+			if in.closed {
+				return nil, failure{refuse(http.StatusBadRequest, "index_closed_exception", "closed")}
+			}
+			if !seen[name] {
+				seen[name] = true
+				found = append(found, in)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *index) int { return strings.Compare(a.name, b.name) })
+	return found, nil
+}
+
+func (c *Cluster) expand(part string) (names []string, isPattern bool) {
+	if part == "_all" {
+		part = "*"
+	}
+	isPattern = strings.Contains(part, "*")
+	for _, name := range sortedKeys(c.indices) {
+		if matches(part, name) {
+			names = append(names, name)
+		}
+	}
+	for _, alias := range sortedKeys(c.aliases) {
+		if matches(part, alias) {
+			names = append(names, sortedKeys(c.aliases[alias])...)
+		}
+	}
+	return names, isPattern
+}
+
+// matches compares with wildcards; * stands for any text.
+func matches(pattern, name string) bool {
+	hit, err := path.Match(strings.NewReplacer("[", `\[`, `\`, `\\`, "?", `\?`).Replace(pattern), name)
+	return err == nil && hit
+}
+
+func (c *Cluster) manageIndex(in *call) reply {
+	name := in.path[0]
+	switch in.Method {
+	case http.MethodPut:
+		var body map[string]any
+		if len(in.body) > 0 && json.Unmarshal(in.body, &body) != nil {
+			return refuse(http.StatusBadRequest, "parse_exception", "body is no JSON")
+		}
+		if c.indices[name] != nil {
+			return refuse(http.StatusBadRequest, "resource_already_exists_exception", "index ["+name+"] already exists")
+		}
+		if _, err := c.make(name, body); err != nil {
+			return replyTo(err)
+		}
+		return ok(map[string]any{"acknowledged": true, "shards_acknowledged": true, "index": name})
+	case http.MethodDelete:
+		return c.deleteIndices(name, in.param("ignore_unavailable") != "true")
+	case http.MethodGet, http.MethodHead:
+		return c.describe(in)
+	}
+	return unknownPath(in)
+}
+
+func (c *Cluster) deleteIndices(expression string, strict bool) reply {
+	found, err := c.resolve(expression, strict)
+	if err != nil {
+		return replyTo(err)
+	}
+	for _, in := range found {
+		delete(c.indices, in.name)
+		for _, members := range c.aliases {
+			delete(members, in.name)
+		}
+	}
+	return ok(map[string]any{"acknowledged": true})
+}
+
+// describe answers GET index, _mapping, _settings and _alias.
+func (c *Cluster) describe(in *call) reply {
+	found, err := c.resolve(in.path[0], in.param("ignore_unavailable") != "true")
+	if err != nil {
+		return replyTo(err)
+	}
+	part := ""
+	if len(in.path) > 1 {
+		part = in.path[1]
+	}
+	if part == "_mapping" && in.Method == http.MethodPut {
+		return putMapping(found, in.body)
+	}
+	answer := map[string]any{}
+	for _, index := range found {
+		all := map[string]any{"mappings": index.mapping.body, "settings": index.settings(), "aliases": c.aliasesOf(index.name)}
+		switch part {
+		case "_mapping":
+			delete(all, "settings")
+			delete(all, "aliases")
+		case "_settings":
+			delete(all, "mappings")
+			delete(all, "aliases")
+		case "_alias":
+			delete(all, "mappings")
+			delete(all, "settings")
+		}
+		answer[index.name] = all
+	}
+	return ok(answer)
+}
+
+func putMapping(found []*index, text []byte) reply {
+	var body map[string]any
+	if json.Unmarshal(text, &body) != nil {
+		return refuse(http.StatusBadRequest, "parse_exception", "body is no JSON")
+	}
+	for _, in := range found {
+		in.mapping = newMapping(merge(in.mapping.body, body))
+	}
+	return ok(map[string]any{"acknowledged": true})
+}
+
+func (in *index) settings() map[string]any {
+	return map[string]any{"index": map[string]any{
+		"uuid": in.uuid, "provided_name": in.name, "number_of_shards": strconv.Itoa(len(in.shards)), "number_of_replicas": "0",
+		"creation_date": strconv.FormatInt(in.created.UnixMilli(), 10),
+	}}
+}
+
+func (c *Cluster) openOrClose(in *call, closed bool) reply {
+	index := c.indices[in.path[0]]
+	if index == nil {
+		return refuse(http.StatusNotFound, "index_not_found_exception", "no such index")
+	}
+	index.closed = closed
+	return ok(map[string]any{"acknowledged": true})
+}
