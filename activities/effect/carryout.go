@@ -1,0 +1,231 @@
+package effect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// CarryOut puts a batch of admitted orders in force on one system and reads each back. What is not seen is
+// unconfirmed, never a success. An order that may not begin any more is refused alone; the others go on.
+func (e *Envelope) CarryOut(ctx context.Context, batch activities.Batch) (activities.Settled, error) {
+	driver, err := e.batchDriver(batch)
+	if err != nil {
+		return activities.Settled{}, err
+	}
+	held := make([]soar.Containment, len(batch.Orders))
+	var going []int // orders that go on, by place in the batch
+	for i, order := range batch.Orders {
+		if held[i], err = e.stillMay(ctx, driver, order); err != nil {
+			return activities.Settled{}, err
+		}
+		if held[i].Live() {
+			going = append(going, i)
+		}
+	}
+	if len(going) > 0 {
+		if err := e.apply(ctx, driver, held, going); err != nil {
+			return activities.Settled{}, err
+		}
+	}
+	return activities.Settled{Containments: held}, nil
+}
+
+// Confirm reads an effect back, for systems that show it later.
+func (e *Envelope) Confirm(ctx context.Context, order activities.Order) (soar.Containment, error) {
+	driver, err := e.batchDriver(activities.Batch{System: order.Action.System, Orders: []activities.Order{order}})
+	if err != nil {
+		return planned(order), err
+	}
+	mine, ok, err := e.holder(ctx, order.Action)
+	if err != nil || !ok || !mine.Live() || mine.State == soar.Contained {
+		if err == nil && !ok {
+			mine = refused(planned(order), errNotAdmitted)
+		}
+		return mine, err
+	}
+	held := []soar.Containment{mine}
+	err = e.readBack(ctx, driver, held, []int{0})
+	return held[0], err
+}
+
+// ListContainments lists the register's containments that are not over.
+func (e *Envelope) ListContainments(ctx context.Context, _ activities.None) (activities.Containments, error) {
+	entries, err := e.Register.Live(ctx)
+	if err != nil {
+		return activities.Containments{}, fmt.Errorf("register: %w", err)
+	}
+	var list activities.Containments
+	for _, entry := range entries {
+		list.Containments = append(list.Containments, entry.Live()...)
+	}
+	return list, nil
+}
+
+var errNotAdmitted = errors.New("was never admitted")
+
+// batchDriver returns the driver that the batch is for, and refuses a batch that is empty, incomplete or mixed.
+func (e *Envelope) batchDriver(batch activities.Batch) (activities.Driver, error) {
+	if err := activities.CheckBatch(actionsOf(batch.Orders)); err != nil {
+		return nil, err
+	}
+	for _, order := range batch.Orders {
+		if order.Action.System != batch.System {
+			return nil, activities.Permanent(fmt.Errorf("an order for %q in a batch for %q", order.Action.System, batch.System))
+		}
+	}
+	return e.driver(batch.System)
+}
+
+// stillMay returns the register's word on an order, refused if it may not begin any more. The kill switch stops new effects
+// only: what is known to be in force stays and may be renewed.
+func (e *Envelope) stillMay(ctx context.Context, driver activities.Driver, order activities.Order) (soar.Containment, error) {
+	mine, ok, err := e.holder(ctx, order.Action)
+	if err != nil {
+		return mine, err
+	}
+	if !ok {
+		return e.refuse(ctx, planned(order), errNotAdmitted)
+	}
+	if mine.Action.Digest() != order.Action.Digest() {
+		return e.refuse(ctx, planned(order), errors.New("another action was admitted under this id"))
+	}
+	if mine.State != soar.Planned { // over, or in force: then applying again renews and repairs
+		return mine, nil
+	}
+	reason := e.mayGoOn(ctx, mine)
+	if reason == nil {
+		return mine, nil
+	}
+	if ctx.Err() != nil {
+		return mine, fmt.Errorf("carry out: %w", ctx.Err())
+	}
+	return e.withdraw(ctx, driver, mine, reason)
+}
+
+// mayGoOn asks once more, just before the effect, what may have changed since the order was admitted.
+func (e *Envelope) mayGoOn(ctx context.Context, mine soar.Containment) error {
+	if !mine.Expires.After(e.Now()) {
+		return errors.New("expired before it was carried out")
+	}
+	if err := CheckGrant(e.GrantKey, mine.Action, mine.Incident, mine.Grant); err != nil {
+		return err
+	}
+	if err := e.checkProtected(mine.Action, mine.Grant); err != nil {
+		return err
+	}
+	return e.checkSwitch(ctx)
+}
+
+// withdraw refuses an admitted order: whatever an attempt that was cut off left of it is undone first.
+func (e *Envelope) withdraw(ctx context.Context, driver activities.Driver, mine soar.Containment, reason error) (soar.Containment, error) {
+	seen, err := observe(ctx, driver, []soar.Action{mine.Action})
+	if err != nil {
+		return mine, err
+	}
+	entry, err := e.Register.Get(ctx, mine.Action.Key())
+	if err != nil {
+		return mine, fmt.Errorf("register: %w", err)
+	}
+	mine = refused(mine, reason)
+	if seen[0].Ours || len(entry.Left) > 0 {
+		held := []soar.Containment{mine}
+		err = e.letGo(ctx, driver, held)
+		mine = held[0]
+	} else if err = e.audit(ctx, mine, "refused"); err == nil {
+		err = e.save(ctx, &mine)
+	}
+	if err == nil {
+		e.giveBack(ctx, mine.Action)
+	}
+	return mine, err
+}
+
+// apply puts the going ones in force, and reads back.
+func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []soar.Containment, going []int) error {
+	batch := make([]soar.Action, len(going))
+	for n, i := range going {
+		batch[n] = held[i].Action
+	}
+	if err := driver.Apply(ctx, batch); err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	now := e.Now()
+	for _, i := range going {
+		if held[i].AppliedAt == nil {
+			held[i].AppliedAt = &now
+		}
+	}
+	return e.readBack(ctx, driver, held, going)
+}
+
+// readBack settles each of the going ones by what the system shows.
+func (e *Envelope) readBack(ctx context.Context, driver activities.Driver, held []soar.Containment, going []int) error {
+	batch := make([]soar.Action, len(going))
+	for n, i := range going {
+		batch[n] = held[i].Action
+	}
+	seen, err := observe(ctx, driver, batch)
+	if err != nil {
+		return err
+	}
+	for n, i := range going {
+		before := held[i].State
+		e.settle(&held[i], seen[n])
+		if held[i].State != before {
+			if err := e.audit(ctx, held[i], string(held[i].State)); err != nil {
+				return err
+			}
+		}
+		if err := e.save(ctx, &held[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle sets a containment's state by what was seen of it.
+func (e *Envelope) settle(c *soar.Containment, seen activities.Observation) {
+	now := e.Now()
+	switch {
+	case seen.InForce && seen.Ours:
+		c.State, c.Reason, c.ConfirmedAt = soar.Contained, "", &now
+	case seen.InForce:
+		c.State, c.Reason = soar.Unconfirmed, "in force, but not by this action"
+	default:
+		c.State, c.Reason = soar.Unconfirmed, "asked for, but not seen in force"
+	}
+}
+
+// holder returns what the register knows of an action.
+func (e *Envelope) holder(ctx context.Context, action soar.Action) (soar.Containment, bool, error) {
+	entry, err := e.Register.Get(ctx, action.Key())
+	if err != nil {
+		return soar.Containment{}, false, fmt.Errorf("register: %w", err)
+	}
+	mine, ok := entry.Holder(action.ID)
+	return mine, ok, nil
+}
+
+// observe reads a batch back; an answer of another length is an error.
+func observe(ctx context.Context, driver activities.Driver, batch []soar.Action) ([]activities.Observation, error) {
+	seen, err := driver.Observe(ctx, batch)
+	if err != nil {
+		return nil, fmt.Errorf("observe: %w", err)
+	}
+	if len(seen) != len(batch) {
+		return nil, fmt.Errorf("observe: %d answers for %d actions", len(seen), len(batch))
+	}
+	return seen, nil
+}
+
+func actionsOf(orders []activities.Order) []soar.Action {
+	actions := make([]soar.Action, len(orders))
+	for i, order := range orders {
+		actions[i] = order.Action
+	}
+	return actions
+}
