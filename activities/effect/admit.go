@@ -60,7 +60,7 @@ var errReleasing = errors.New("the target is being released for another action: 
 
 // register makes the action a holder of its target; a twin of this call that was faster wins.
 func (e *Envelope) register(ctx context.Context, held *soar.Containment) error {
-	return e.Register.Change(ctx, held.Action.Key(), func(entry *Entry) error {
+	return e.Register.Change(ctx, held.Action.Key(), func(entry *soar.RegisterEntry) error {
 		if mine, ok := entry.Holder(held.Action.ID); ok {
 			*held = mine
 			return nil
@@ -68,7 +68,7 @@ func (e *Envelope) register(ctx context.Context, held *soar.Containment) error {
 		if entry.Releasing != "" {
 			return errReleasing
 		}
-		entry.put(*held)
+		entry.Put(*held)
 		return nil
 	})
 }
@@ -100,14 +100,14 @@ func (e *Envelope) refuse(ctx context.Context, held soar.Containment, reason err
 // save writes a holder back. What ended meanwhile stays ended, and an expiry that was moved stays moved: then held says so.
 func (e *Envelope) save(ctx context.Context, held *soar.Containment) error {
 	wanted := *held
-	err := e.Register.Change(ctx, held.Action.Key(), func(entry *Entry) error {
+	err := e.Register.Change(ctx, held.Action.Key(), func(entry *soar.RegisterEntry) error {
 		*held = wanted
 		if there, ok := entry.Holder(held.Action.ID); ok && !there.Live() {
 			*held = there
 		} else if ok && there.Expires.After(held.Expires) {
 			held.Expires, held.Grant = there.Expires, there.Grant
 		}
-		entry.put(*held)
+		entry.Put(*held)
 		return nil
 	})
 	if err != nil {

@@ -21,12 +21,12 @@ import (
 // the call returns.
 type Register interface {
 	// Get returns the entry of key; an empty one if there is none.
-	Get(ctx context.Context, key string) (Entry, error)
+	Get(ctx context.Context, key string) (soar.RegisterEntry, error)
 	// Change reads the entry of key, lets change alter it and writes it by compare-and-set, again from the start when
 	// somebody else wrote in between. change may run several times; its error ends it unwritten.
-	Change(ctx context.Context, key string, change func(*Entry) error) error
+	Change(ctx context.Context, key string, change func(*soar.RegisterEntry) error) error
 	// Live lists the entries that have a holder which is not over.
-	Live(ctx context.Context) ([]Entry, error)
+	Live(ctx context.Context) ([]soar.RegisterEntry, error)
 }
 
 // Limits cap how much may happen, and hold the kill switch. An error is "no answer", and that means no.

@@ -103,7 +103,7 @@ func (p *Protected) Check(action soar.Action) error {
 
 // checkForm refuses a target that is not written in its normal form: what is compared must be what is carried out.
 func (p *Protected) checkForm(action soar.Action) error {
-	normal, err := NormalTarget(action.Kind, action.Target)
+	normal, err := soar.NormalTarget(action.Kind, action.Target)
 	if err != nil {
 		return err
 	}
@@ -137,22 +137,6 @@ func (p *Protected) checkName(action soar.Action) error {
 		}
 	}
 	return nil
-}
-
-// NormalTarget is the one spelling of a target of that kind. An address that can't be read, or names a network or a
-// zone, is an error.
-func NormalTarget(kind, target string) (string, error) {
-	if strings.TrimSpace(target) == "" {
-		return "", errors.New("empty target")
-	}
-	if kind != soar.BlockAddress {
-		return normalName(target), nil
-	}
-	address, err := netip.ParseAddr(strings.TrimSpace(target))
-	if err != nil || address.Zone() != "" {
-		return "", fmt.Errorf("target %q is no address", target)
-	}
-	return address.Unmap().String(), nil
 }
 
 func normalName(name string) string {

@@ -80,15 +80,15 @@ func (e *Envelope) beginRelease(ctx context.Context, held *soar.Containment) (un
 	if err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
-	if entry.heldByOthers(held.Action.ID) {
+	if entry.HeldByOthers(held.Action.ID) {
 		if err := e.auditEnd(ctx, held, "the target stays: another action holds it"); err != nil {
 			return nil, err
 		}
 	}
-	err = e.Register.Change(ctx, held.Action.Key(), func(entry *Entry) error {
-		if undo = nil; entry.heldByOthers(held.Action.ID) {
-			entry.leave(held.Action)
-			entry.put(*held)
+	err = e.Register.Change(ctx, held.Action.Key(), func(entry *soar.RegisterEntry) error {
+		if undo = nil; entry.HeldByOthers(held.Action.ID) {
+			entry.Leave(held.Action)
+			entry.Put(*held)
 			return nil
 		}
 		entry.Releasing = held.Action.ID
@@ -117,8 +117,8 @@ func (e *Envelope) endRelease(ctx context.Context, held []soar.Containment, undo
 		if err := e.auditEnd(ctx, &held[i], ""); err != nil {
 			return err
 		}
-		err := e.Register.Change(ctx, key, func(entry *Entry) error {
-			entry.put(held[i])
+		err := e.Register.Change(ctx, key, func(entry *soar.RegisterEntry) error {
+			entry.Put(held[i])
 			entry.Left, entry.Releasing = nil, ""
 			return nil
 		})

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sallyport-soar/sallyport/activities/effect"
+	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
 // containmentsIndex holds the register: one document per target on a system; its id is the target's key.
@@ -16,7 +16,7 @@ const containmentsIndex = "sallyport-containments"
 // changeAttempts is how often a compare-and-set begins again before it is given up as busy.
 const changeAttempts = 20
 
-// Register is the register of containments. It implements effect.Register.
+// Register is the register of containments. It is what package effect calls a register.
 type Register struct{ client *Client }
 
 // NewRegister returns the register that the cluster keeps.
@@ -24,7 +24,7 @@ func NewRegister(c *Client) *Register { return &Register{client: c} }
 
 // registered is an entry as it is stored: what is searched stands beside what is only kept.
 type registered struct {
-	effect.Entry
+	soar.RegisterEntry
 	System  string     `json:"system"`
 	Target  string     `json:"target"`
 	Live    bool       `json:"live"`
@@ -32,14 +32,15 @@ type registered struct {
 	Updated time.Time  `json:"updated"`
 }
 
-// Get implements effect.Register; it sees every write that has returned.
-func (r *Register) Get(ctx context.Context, key string) (effect.Entry, error) {
+// Get returns the entry of key, or an empty one. It sees every write that has returned.
+func (r *Register) Get(ctx context.Context, key string) (soar.RegisterEntry, error) {
 	entry, _, _, err := r.read(ctx, key)
 	return entry, err
 }
 
-// Change implements effect.Register.
-func (r *Register) Change(ctx context.Context, key string, change func(*effect.Entry) error) error {
+// Change reads the entry of key, lets change alter it and writes it by compare-and-set, again from the start when somebody
+// else wrote in between.
+func (r *Register) Change(ctx context.Context, key string, change func(*soar.RegisterEntry) error) error {
 	for range changeAttempts {
 		entry, document, found, err := r.read(ctx, key)
 		if err != nil {
@@ -60,14 +61,14 @@ func (r *Register) Change(ctx context.Context, key string, change func(*effect.E
 	return fmt.Errorf("register entry %s: changed by others %d times in a row", key, changeAttempts)
 }
 
-// Live implements effect.Register.
-func (r *Register) Live(ctx context.Context) ([]effect.Entry, error) {
+// Live lists the entries that have a holder which is not over.
+func (r *Register) Live(ctx context.Context) ([]soar.RegisterEntry, error) {
 	if err := r.client.Refresh(ctx, containmentsIndex); err != nil && !Gone(err) {
 		return nil, err
 	}
-	var entries []effect.Entry
+	var entries []soar.RegisterEntry
 	err := r.client.scan(ctx, containmentsIndex, map[string]any{"term": map[string]any{"live": true}}, []string{"key"}, func(d Document) error {
-		var entry effect.Entry
+		var entry soar.RegisterEntry
 		if err := json.Unmarshal(d.Source, &entry); err != nil {
 			return err
 		}
@@ -77,13 +78,13 @@ func (r *Register) Live(ctx context.Context) ([]effect.Entry, error) {
 	return entries, err
 }
 
-func (r *Register) read(ctx context.Context, key string) (entry effect.Entry, d Document, found bool, err error) {
+func (r *Register) read(ctx context.Context, key string) (entry soar.RegisterEntry, d Document, found bool, err error) {
 	if key == "" {
 		return entry, d, false, errors.New("register: empty key")
 	}
 	d, found, err = r.client.Get(ctx, containmentsIndex, key)
 	if err != nil || !found {
-		return effect.Entry{Key: key}, d, false, err
+		return soar.RegisterEntry{Key: key}, d, false, err
 	}
 	if err := json.Unmarshal(d.Source, &entry); err != nil {
 		return entry, d, false, fmt.Errorf("register entry %s is not readable: %w", key, err)
@@ -91,8 +92,8 @@ func (r *Register) read(ctx context.Context, key string) (entry effect.Entry, d 
 	return entry, d, true, nil
 }
 
-func stored(entry effect.Entry) registered {
-	doc := registered{Entry: entry, Updated: time.Now().UTC()}
+func stored(entry soar.RegisterEntry) registered {
+	doc := registered{RegisterEntry: entry, Updated: time.Now().UTC()}
 	for _, h := range entry.Holders {
 		doc.System, doc.Target = h.Action.System, h.Action.Target
 	}
@@ -104,5 +105,3 @@ func stored(entry effect.Entry) registered {
 	}
 	return doc
 }
-
-var _ effect.Register = (*Register)(nil)

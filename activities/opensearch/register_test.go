@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
-	"github.com/sallyport-soar/sallyport/activities/effect"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -35,7 +34,7 @@ func holder(id string, state soar.State) soar.Containment {
 
 func hold(t *testing.T, r *opensearch.Register, key string, c soar.Containment) error {
 	t.Helper()
-	return r.Change(t.Context(), key, func(e *effect.Entry) error {
+	return r.Change(t.Context(), key, func(e *soar.RegisterEntry) error {
 		e.Holders = append(e.Holders, c)
 		return nil
 	})
@@ -84,7 +83,7 @@ func TestRegisterRefusesNoKeyAndKeepsARefusedChange(t *testing.T) {
 		t.Error("an entry without key was written")
 	}
 	no := errors.New("no")
-	if err := register.Change(t.Context(), "k", func(*effect.Entry) error { return no }); !errors.Is(err, no) {
+	if err := register.Change(t.Context(), "k", func(*soar.RegisterEntry) error { return no }); !errors.Is(err, no) {
 		t.Errorf("got %v", err)
 	}
 	if entry, err := register.Get(t.Context(), "k"); err != nil || len(entry.Holders) != 0 {
