@@ -1,0 +1,344 @@
+package gvm_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/gvm"
+	"github.com/sallyport-soar/sallyport/activities/gvm/gvmtest"
+	"github.com/sallyport-soar/sallyport/internal/config"
+	"github.com/sallyport-soar/sallyport/internal/rest"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// network is the hosts that scans find; a test patches one.
+type network struct {
+	mu    sync.Mutex
+	hosts map[string]gvmtest.Host
+}
+
+func (n *network) look(address string) gvmtest.Host {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.hosts[address]
+}
+
+func (n *network) set(address string, h gvmtest.Host) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hosts[address] = h
+}
+
+var web = soar.Asset{Name: "web-01", Address: "10.99.0.10"}
+
+func newNetwork() *network {
+	return &network{hosts: map[string]gvmtest.Host{web.Address: {
+		Ports: []string{"21/tcp", "80/tcp"},
+		Vulnerabilities: []gvmtest.Vulnerability{
+			{Name: "traversal", CVEs: []string{"CVE-2021-41773", "CVE-2021-42013"}, Score: 7.5, Port: "80/tcp"},
+			{Name: "backdoor", CVEs: []string{"CVE-2011-2523"}, Score: 9.8, Port: "21/tcp"},
+			{Name: "a guess", CVEs: []string{"CVE-2000-0001"}, Score: 10, Port: "80/tcp", QoD: 30},
+		},
+	}}}
+}
+
+func open(t *testing.T, s *gvmtest.Server, change ...func(*gvm.Config)) *gvm.Scanner {
+	t.Helper()
+	t.Setenv("GVM_TEST_PASSWORD", gvmtest.Password)
+	c := gvm.Config{
+		Address: s.Address, User: gvmtest.User, Password: "env:GVM_TEST_PASSWORD",
+		TLS: rest.TLS{SHA256: s.SHA256}, Poll: 10 * time.Millisecond,
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	scanner, err := gvm.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scanner
+}
+
+func exposure() activities.ScanRequest {
+	return activities.ScanRequest{Incident: "i-1", Purpose: "exposure", Asset: web, Timeout: time.Minute}
+}
+
+func cves(r activities.ScanReport) (list []string) {
+	for _, v := range r.Vulnerabilities {
+		list = append(list, v.CVE)
+	}
+	return list
+}
+
+func TestScanFindsWhatIsThereAndProvesThatItIsGone(t *testing.T) {
+	hosts := newNetwork()
+	s := gvmtest.NewServer(t, hosts.look)
+	scanner := open(t, s)
+	before, err := scanner.Scan(t.Context(), exposure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"CVE-2011-2523", "CVE-2021-41773", "CVE-2021-42013"}; !slices.Equal(cves(before), want) || !before.Done || !before.Alive {
+		t.Errorf("scan found %v, done %v, alive %v; want %v, the worst first and no guess", cves(before), before.Done, before.Alive, want)
+	}
+	if worst := before.Vulnerabilities[0]; worst.Severity != "Critical" || worst.Score != 9.8 || worst.Port != "21/tcp" || worst.Source != "gvm" || worst.Asset != web {
+		t.Errorf("worst is %+v", worst)
+	}
+	hosts.set(web.Address, gvmtest.Host{Ports: []string{"21/tcp", "80/tcp"}})
+	proof := exposure()
+	proof.Purpose = "proof"
+	after, err := scanner.Scan(t.Context(), proof)
+	if err != nil || !after.Done || !after.Alive || len(after.Vulnerabilities) != 0 {
+		t.Errorf("proof is %+v, %v; want a live host without vulnerabilities", after, err)
+	}
+	if after.ReportID == before.ReportID || len(s.Scans()) != 2 {
+		t.Errorf("the proof is the old report, or there are %d scans", len(s.Scans()))
+	}
+}
+
+func TestDeadHostProvesNothing(t *testing.T) {
+	s := gvmtest.NewServer(t, func(string) gvmtest.Host { return gvmtest.Host{} })
+	report, err := open(t, s).Scan(t.Context(), exposure())
+	if err != nil || report.Alive {
+		t.Errorf("a host that answers nothing is alive %v, %v", report.Alive, err)
+	}
+}
+
+func TestLaterAttemptFollowsTheEarlierOne(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	s.SetPace(50 * time.Millisecond)
+	scanner := open(t, s)
+	killed, kill := context.WithTimeout(t.Context(), 60*time.Millisecond)
+	defer kill()
+	if _, err := scanner.Scan(killed, exposure()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("first attempt ended with %v, want it cut off", err)
+	}
+	for range 2 { // the second finds it running, the third finds it done
+		report, err := open(t, s).Scan(t.Context(), exposure())
+		if err != nil || !report.Done || len(report.Vulnerabilities) != 3 {
+			t.Errorf("later attempt got %+v, %v", report, err)
+		}
+	}
+	if scans := s.Scans(); len(scans) != 1 || s.Count("task") != 1 {
+		t.Errorf("started %v; want one scan", scans)
+	}
+}
+
+// persist asks again as a workflow does, while the error says that it may help.
+func persist(t *testing.T, scanner *gvm.Scanner, req activities.ScanRequest) (report activities.ScanReport, err error) {
+	t.Helper()
+	for range 20 {
+		report, err = scanner.Scan(t.Context(), req)
+		var mark interface{ Permanent() bool }
+		if err == nil || (errors.As(err, &mark) && mark.Permanent()) {
+			return report, err
+		}
+	}
+	return report, err
+}
+
+func TestEachFaultEndsInOneScan(t *testing.T) {
+	for name, fault := range map[string]gvmtest.Fault{
+		"the answer to start_task is lost":     {Command: "start_task", CutAfter: true},
+		"start_task never arrives":             {Command: "start_task", CutBefore: true},
+		"start_task is answered by no GMP":     {Command: "start_task", WrongBody: true},
+		"start_task meets 503":                 {Command: "start_task", Status: 503},
+		"the answer to create_target is lost":  {Command: "create_target", CutAfter: true},
+		"the answer to create_task is lost":    {Command: "create_task", CutAfter: true},
+		"create_task is answered by no GMP":    {Command: "create_task", WrongBody: true},
+		"get_tasks meets 503 for a while":      {Command: "get_tasks", Status: 503, Times: 12},
+		"the report breaks off":                {Command: "get_reports", HalfBody: true},
+		"the report is no GMP":                 {Command: "get_reports", WrongBody: true},
+		"log-in meets 503 for a while":         {Command: "authenticate", Status: 503, Times: 12},
+		"the first three answers are cut off": {Delay: time.Millisecond, CutAfter: true, Times: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := gvmtest.NewServer(t, newNetwork().look)
+			s.Inject(fault)
+			report, err := persist(t, open(t, s), exposure())
+			if err != nil || !report.Done || len(report.Vulnerabilities) != 3 {
+				t.Errorf("got %+v, %v; want the three vulnerabilities", report, err)
+			}
+			if len(s.Scans()) != 1 || s.Count("task") != 1 || s.Count("target") != 1 {
+				t.Errorf("%d scans of %d tasks on %d targets; want one of each", len(s.Scans()), s.Count("task"), s.Count("target"))
+			}
+		})
+	}
+}
+
+func TestTwoAttemptsAtOnceFollowOneScan(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	scanner := open(t, s)
+	var reports [2]activities.ScanReport
+	var errs [2]error
+	var both sync.WaitGroup
+	for i := range reports {
+		both.Go(func() { reports[i], errs[i] = scanner.Scan(t.Context(), exposure()) })
+	}
+	both.Wait()
+	if errors.Join(errs[:]...) != nil || reports[0].TaskID != reports[1].TaskID || len(s.Scans()) != 1 {
+		t.Errorf("attempts followed %q and %q in %d scans, %v", reports[0].TaskID, reports[1].TaskID, len(s.Scans()), errs)
+	}
+}
+
+func TestInterruptedScanIsToldAndNotRepeated(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	s.SetPace(time.Hour)
+	scanner := open(t, s)
+	go func() {
+		for len(s.Scans()) == 0 && t.Context().Err() == nil {
+			s.Interrupt()
+		}
+		s.Interrupt()
+	}()
+	for range 2 {
+		report, err := scanner.Scan(t.Context(), exposure())
+		if err != nil || report.Done || report.Status != "Interrupted" {
+			t.Errorf("got %+v, %v; want interrupted and not done", report, err)
+		}
+	}
+	if len(s.Scans()) != 1 {
+		t.Errorf("%d scans, want the interrupted one", len(s.Scans()))
+	}
+}
+
+func TestScanThatTakesTooLongIsStopped(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	s.SetPace(10 * time.Second)
+	req := exposure()
+	req.Timeout = 30 * time.Millisecond
+	report, err := open(t, s).Scan(t.Context(), req)
+	if err != nil || report.Done || report.Status != "Timed out" {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	if scans := s.Scans(); len(scans) != 1 || !strings.HasPrefix(scans[0].Status, "Stop") {
+		t.Errorf("GVM has %v, want one scan that was stopped", scans)
+	}
+}
+
+func TestExactlyOneAddressIsScanned(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	scanner := open(t, s)
+	for _, address := range []string{"", " ", "10.0.0.0/8", "10.0.0.1 10.0.0.2", "10.0.0.1,10.0.0.2", "10.0.0.1-9", "web-01", "0.0.0.0", "::", "224.0.0.1", "127.0.0.1", "::ffff:127.0.0.1", "fe80::1%eth0"} {
+		req := exposure()
+		req.Asset.Address = address
+		var mark interface{ Permanent() bool }
+		if _, err := scanner.Scan(t.Context(), req); !errors.As(err, &mark) || !mark.Permanent() {
+			t.Errorf("scanning %q ended with %v, want a permanent error", address, err)
+		}
+	}
+	for _, empty := range []activities.ScanRequest{{Purpose: "proof", Asset: web}, {Incident: "i-1", Asset: web}} {
+		if _, err := scanner.Scan(t.Context(), empty); err == nil {
+			t.Errorf("a scan without incident or purpose ran: %+v", empty)
+		}
+	}
+	if s.Count("target") != 0 {
+		t.Errorf("%d targets were made", s.Count("target"))
+	}
+}
+
+func TestHostileAssetNameStaysAName(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	scanner := open(t, s)
+	for _, name := range []string{`x" or name~"`, "a b", "<start_task/>", strings.Repeat("n", 300), ""} {
+		req := exposure()
+		req.Asset.Name = name
+		if report, err := scanner.Scan(t.Context(), req); err != nil || !report.Done {
+			t.Errorf("asset %.20q: %+v, %v", name, report.Status, err)
+		}
+	}
+	if len(s.Scans()) != 5 {
+		t.Errorf("%d scans, want one per asset", len(s.Scans()))
+	}
+}
+
+func TestReportWithoutReferencesProvesNothing(t *testing.T) {
+	s := gvmtest.NewServer(t, func(string) gvmtest.Host {
+		return gvmtest.Host{Ports: []string{"21/tcp"}, Vulnerabilities: []gvmtest.Vulnerability{{Name: "backdoor", Score: 9.8, Port: "21/tcp"}}}
+	})
+	report, err := open(t, s).Scan(t.Context(), exposure())
+	if err != nil || report.Done {
+		t.Errorf("got %+v, %v; want a report that is not done", report, err)
+	}
+}
+
+func TestLongReportIsCutAndSaysSo(t *testing.T) {
+	many := gvmtest.Host{Ports: []string{"80/tcp"}}
+	for i := range 300 {
+		many.Vulnerabilities = append(many.Vulnerabilities, gvmtest.Vulnerability{Name: "v", CVEs: []string{"CVE-2024-" + string(rune('A'+i/26)) + string(rune('A'+i%26))}, Score: 5, Port: "80/tcp"})
+	}
+	s := gvmtest.NewServer(t, func(string) gvmtest.Host { return many })
+	report, err := open(t, s).Scan(t.Context(), exposure())
+	if err != nil || len(report.Vulnerabilities) != 200 || !report.Truncated {
+		t.Errorf("%d vulnerabilities, truncated %v, %v", len(report.Vulnerabilities), report.Truncated, err)
+	}
+}
+
+func TestOldScansOfOursAreRemoved(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	scanner := open(t, s, func(c *gvm.Config) { c.Keep = time.Nanosecond })
+	for _, incident := range []string{"i-1", "i-2"} {
+		req := exposure()
+		req.Incident = incident
+		if _, err := scanner.Scan(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Count("task") > 1 || s.Count("target") != s.Count("task") {
+		t.Errorf("%d tasks and %d targets stay", s.Count("task"), s.Count("target"))
+	}
+}
+
+func TestWrongPasswordAndForeignCertificateAreTold(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	t.Setenv("WRONG", "wrong-password")
+	_, err := open(t, s, func(c *gvm.Config) { c.Password = "env:WRONG" }).Scan(t.Context(), exposure())
+	var mark interface{ Permanent() bool }
+	if !errors.As(err, &mark) || !mark.Permanent() || strings.Contains(err.Error(), "wrong-password") {
+		t.Errorf("wrong password ended with %v, want a permanent error without the secret", err)
+	}
+	for name, trust := range map[string]rest.TLS{"unknown CA": {}, "another pin": {SHA256: strings.Repeat("ab", 32)}} {
+		_, err := open(t, s, func(c *gvm.Config) { c.TLS = trust }).Check(t.Context())
+		if err == nil || rest.Mend(err) == "" {
+			t.Errorf("%s: %v has no mend", name, err)
+		}
+	}
+	if found, err := open(t, s).Check(t.Context()); err != nil || found != "GMP 22.7" {
+		t.Errorf("check found %q, %v", found, err)
+	}
+	if _, err := open(t, s, func(c *gvm.Config) { c.ScanConfig = "Full and slow" }).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "Full and slow") {
+		t.Errorf("a scan config that is not there: %v", err)
+	}
+}
+
+func TestConfigSaysWhatIsWrong(t *testing.T) {
+	good := gvm.Config{Address: "gvm.example.org:9390", User: "u", Password: "env:X"}
+	for name, c := range map[string]struct {
+		change func(*gvm.Config)
+		fields []string
+	}{
+		"good":       {func(*gvm.Config) {}, nil},
+		"socket":     {func(c *gvm.Config) { c.Address = "/run/gvmd/gvmd.sock" }, nil},
+		"no port":    {func(c *gvm.Config) { c.Address = "gvm.example.org" }, []string{"address"}},
+		"empty":      {func(c *gvm.Config) { *c = gvm.Config{} }, []string{"address", "user", "password"}},
+		"percentage": {func(c *gvm.Config) { c.MinQoD = 101 }, []string{"min_qod"}},
+		"negative":   {func(c *gvm.Config) { c.Poll = -1 }, []string{"poll"}},
+	} {
+		given := good
+		c.change(&given)
+		var fields []string
+		for _, fault := range given.Validate() {
+			fields = append(fields, fault.Field)
+		}
+		if !slices.Equal(fields, c.fields) {
+			t.Errorf("%s: faults of %v, want %v", name, fields, c.fields)
+		}
+	}
+	var _ config.Validator = good
+}

@@ -1,0 +1,53 @@
+package gvmtest
+
+import "time"
+
+// Fault is something that goes wrong with a command.
+type Fault struct {
+	Command string        // empty: any
+	Times   int           // how many commands it meets; 0: one, less: until Heal
+	Delay   time.Duration // waits first
+	Status  int           // answers with this status instead: 503
+	// CutBefore ends the connection and does nothing; CutAfter does it and then ends the connection without an answer.
+	CutBefore, CutAfter bool
+	WrongBody           bool // does it and answers with what is no GMP
+	HalfBody            bool // does it, answers half and ends the connection
+}
+
+// Inject puts a fault in front of the commands to come.
+func (s *Server) Inject(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.Times == 0 {
+		f.Times = 1
+	}
+	s.faults = append(s.faults, f)
+}
+
+// Heal ends all faults.
+func (s *Server) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// Commands is how often a command was carried out.
+func (s *Server) Commands(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commands[name]
+}
+
+// fault takes the first fault that meets the command.
+func (s *Server) fault(command string) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.faults {
+		f := &s.faults[i]
+		if f.Times != 0 && (f.Command == "" || f.Command == command) {
+			f.Times--
+			return *f
+		}
+	}
+	return Fault{}
+}
