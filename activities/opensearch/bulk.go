@@ -20,11 +20,15 @@ type NewDocument struct {
 	Doc   any
 }
 
-// CreateAll creates documents that are not there yet and returns, per document in order, whether it is new. It
-// returns only when every one is durable (created now, or there before); a refused or lost one is an error, and the
-// same call may be made again.
-func (c *Client) CreateAll(ctx context.Context, docs []NewDocument) (created []bool, err error) {
-	created = make([]bool, 0, len(docs))
+// Creation is what became of one document.
+type Creation struct {
+	Created bool   // false without Refused: it was there before
+	Refused *Fault // the server will never take it as it is; nil if it is durable
+}
+
+// CreateAll creates documents that are not there yet and answers for each, in order. Without an error every document
+// that was not refused is durable. After an error the same call may be made again.
+func (c *Client) CreateAll(ctx context.Context, docs []NewDocument) (all []Creation, err error) {
 	var body bytes.Buffer
 	from := 0
 	for i, doc := range docs {
@@ -38,11 +42,11 @@ func (c *Client) CreateAll(ctx context.Context, docs []NewDocument) (created []b
 		if err != nil {
 			return nil, err
 		}
-		created = append(created, part...)
+		all = append(all, part...)
 		from = i + 1
 		body.Reset()
 	}
-	return created, nil
+	return all, nil
 }
 
 func appendCreate(body *bytes.Buffer, doc NewDocument) error {
@@ -64,30 +68,56 @@ func appendCreate(body *bytes.Buffer, doc NewDocument) error {
 	return nil
 }
 
-func (c *Client) createSome(ctx context.Context, body []byte, count int) ([]bool, error) {
+func (c *Client) createSome(ctx context.Context, body []byte, count int) ([]Creation, error) {
+	items, err := c.bulk(ctx, "create documents", body, count)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Creation, count)
+	for i, item := range items {
+		switch {
+		case item.Status == http.StatusCreated:
+			all[i].Created = true
+		case item.Status == http.StatusConflict:
+		case item.Fault.Permanent() && item.Status == http.StatusBadRequest:
+			all[i].Refused = item.Fault
+		default:
+			return nil, item.Fault
+		}
+	}
+	return all, nil
+}
+
+// bulkItem is the answer to one action of a bulk request; Fault is nil for 2xx.
+type bulkItem struct {
+	Status int
+	Fault  *Fault
+}
+
+// bulk sends NDJSON and returns one answer per action: the status of the whole says nothing of them.
+func (c *Client) bulk(ctx context.Context, op string, body []byte, count int) ([]bulkItem, error) {
 	var answer struct {
 		Items []map[string]struct {
 			Status int             `json:"status"`
 			Error  json.RawMessage `json:"error"`
 		} `json:"items"`
 	}
-	if err := c.call(ctx, "create documents", http.MethodPost, "/_bulk", url.Values{}, body, &answer); err != nil {
+	if err := c.call(ctx, op, http.MethodPost, "/_bulk", url.Values{}, body, &answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Items) != count {
-		return nil, fmt.Errorf("create documents: %d answers to %d documents", len(answer.Items), count)
+		return nil, fmt.Errorf("%s: %d answers to %d actions", op, len(answer.Items), count)
 	}
-	created := make([]bool, count)
+	items := make([]bulkItem, count)
 	for i, item := range answer.Items {
-		switch result := item["create"]; {
-		case result.Status == http.StatusCreated:
-			created[i] = true
-		case result.Status == http.StatusConflict:
-		default:
-			return nil, newFault("create documents", result.Status, wrapError(result.Error))
+		for _, result := range item {
+			items[i].Status = result.Status
+			if result.Status/100 != 2 {
+				items[i].Fault = newFault(op, result.Status, wrapError(result.Error))
+			}
 		}
 	}
-	return created, nil
+	return items, nil
 }
 
 // wrapError makes an item's error look like a whole answer's.

@@ -94,10 +94,10 @@ func TestSearchAndCount(t *testing.T) {
 			docs = append(docs, opensearch.NewDocument{Index: index, ID: fmt.Sprint(n), Doc: note{fmt.Sprintf("Word%d tail", n%5), n}})
 		}
 		created, err := c.CreateAll(ctx, docs)
-		if err != nil || len(created) != 25 || !created[0] || !created[24] {
+		if err != nil || len(created) != 25 || !created[0].Created || !created[24].Created {
 			t.Fatalf("create all: %v, %v", created, err)
 		}
-		if created, err = c.CreateAll(ctx, docs[:2]); err != nil || created[0] || created[1] {
+		if created, err = c.CreateAll(ctx, docs[:2]); err != nil || created[0].Created || created[1].Created || created[0].Refused != nil {
 			t.Fatalf("create all again: %v, %v, want two that were there", created, err)
 		}
 		if err := c.Refresh(ctx, index); err != nil {

@@ -203,6 +203,8 @@ func (c *Cluster) route(in *call) reply {
 	switch first {
 	case "_bulk":
 		return c.bulk(in, "")
+	case "_mget":
+		return c.getMany(in)
 	case "_search":
 		return c.searchPIT(in)
 	case "_cluster":

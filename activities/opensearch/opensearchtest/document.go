@@ -227,6 +227,29 @@ func (c *Cluster) getDocument(in *call, id string) reply {
 	return reply{http.StatusNotFound, map[string]any{"_index": in.path[0], "_id": id, "found": false}}
 }
 
+// getMany answers _mget, each document with its own index.
+func (c *Cluster) getMany(in *call) reply {
+	var body struct {
+		Docs []struct {
+			Index string `json:"_index"`
+			ID    string `json:"_id"`
+		} `json:"docs"`
+	}
+	if json.Unmarshal(in.body, &body) != nil || len(body.Docs) == 0 {
+		return refuse(http.StatusBadRequest, "action_request_validation_exception", "no documents to get")
+	}
+	docs := make([]any, len(body.Docs))
+	for i, wanted := range body.Docs {
+		in.path = []string{wanted.Index, "_doc", wanted.ID}
+		one := object(c.getDocument(in, wanted.ID).body)
+		if failed, is := one["error"]; is {
+			one = map[string]any{"_index": wanted.Index, "_id": wanted.ID, "error": failed}
+		}
+		docs[i] = one
+	}
+	return ok(map[string]any{"docs": docs})
+}
+
 // update merges "doc" into a document; it knows no script and no upsert.
 func (c *Cluster) update(in *call) reply {
 	var body map[string]json.RawMessage
