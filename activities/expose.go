@@ -79,7 +79,8 @@ type PlaybookRequest struct {
 	Playbook string      `json:"playbook"` // name in the system's config
 	Host     string      `json:"host"`     // name in the inventory
 	CVEs     []string    `json:"cves,omitempty"`
-	Grant    soar.Grant  `json:"grant"` // needed to run, not to check
+	Attempt  int         `json:"attempt,omitempty"` // 2 and up only after an attempt that was interrupted and is over
+	Grant    soar.Grant  `json:"grant"`             // needed to run, not to check
 	Action   soar.Action `json:"action"`
 }
 
