@@ -7,6 +7,7 @@ require (
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/uuid v1.6.0
 	github.com/opensearch-project/opensearch-go/v4 v4.8.1
+	github.com/sallyport-soar/sallyport v0.0.0-00010101000000-000000000000
 	github.com/slack-go/slack v0.35.0
 	github.com/spf13/cobra v1.10.2
 	github.com/temporalio/ui-server/v2 v2.55.0
