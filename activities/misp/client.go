@@ -58,7 +58,7 @@ func (c client) search(ctx context.Context, values []string) (found []attribute,
 			} `json:"response"`
 		}
 		header, err := c.do(ctx, http.MethodPost, "/attributes/restSearch", map[string]any{
-			"returnFormat": "json", "value": values, "limit": pageSize, "page": page, "deleted": 0,
+			"returnFormat": "json", "value": values, "limit": pageSize, "page": page,
 			"enforceWarninglist": 0, "includeWarninglistHits": 1, "includeDecayScore": 1, "includeContext": 1,
 		}, &out)
 		if err != nil {
