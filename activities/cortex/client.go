@@ -78,7 +78,7 @@ func (c client) all(ctx context.Context) (found []analyzer, err error) {
 }
 
 // run starts a job, or finds the one that asked the same a moment ago: Cortex keeps jobs by worker, data and TLP.
-func (c client) run(ctx context.Context, analyzerID string, dataType, data string) (started job, err error) {
+func (c client) run(ctx context.Context, analyzerID, dataType, data string) (started job, err error) {
 	body := map[string]any{"data": data, "dataType": dataType, "tlp": amber, "pap": amber, "message": "sallyport"}
 	if err := c.do(ctx, http.MethodPost, "/api/analyzer/"+url.PathEscape(analyzerID)+"/run", body, &started); err != nil {
 		return job{}, err

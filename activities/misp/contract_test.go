@@ -3,6 +3,7 @@ package misp_test
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -60,9 +61,7 @@ func validated(t *testing.T, next http.Handler) http.Handler {
 				t.Errorf("answer to %s %s: %v", r.Method, r.URL.Path, err)
 			}
 		}
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())
 	})

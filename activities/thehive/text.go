@@ -104,13 +104,14 @@ func bears(comment, incident, key string) bool {
 }
 
 func commentFor(note activities.CaseNote) string {
-	text := bounded(note.Text, maxText)
+	var text strings.Builder
+	text.WriteString(bounded(note.Text, maxText))
 	for _, o := range note.Observables {
 		if o.Value == "" || len(o.Value) > maxData {
-			text += fmt.Sprintf("\n\nA %s of %d bytes is not listed as observable.", o.Type, len(o.Value))
+			fmt.Fprintf(&text, "\n\nA %s of %d bytes is not listed as observable.", o.Type, len(o.Value))
 		}
 	}
-	return text + "\n\n" + signature(note.Incident, note.Key)
+	return text.String() + "\n\n" + signature(note.Incident, note.Key)
 }
 
 // dataTypes are TheHive's names for our types of observable; a type that it lacks is "other", tagged with our word.

@@ -101,7 +101,8 @@ func (m *MISP) attachTag(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e, a := m.event(in.UUID), m.attribute(in.UUID)
-	tags, what := (*[]string)(nil), ""
+	var tags *[]string
+	var what string
 	switch {
 	case in.Tag == "":
 		refuse(w, r, http.StatusMethodNotAllowed, "Invalid tag")

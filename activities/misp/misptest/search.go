@@ -16,7 +16,7 @@ type filters map[string]any
 func (f filters) texts(name string) (out []string) {
 	switch v := f[name].(type) {
 	case string:
-		for _, one := range strings.Split(v, "||") {
+		for one := range strings.SplitSeq(v, "||") {
 			if one != "" {
 				out = append(out, one)
 			}

@@ -136,7 +136,7 @@ func number(v any) (float64, bool) {
 }
 
 // matches evaluates a filter; known is false for an operator that TheHive does not have.
-func matches(data map[string]any, filter map[string]any) (passed, known bool) {
+func matches(data, filter map[string]any) (passed, known bool) {
 	passed = true
 	for operator, operand := range filter {
 		if operator == "_name" {
