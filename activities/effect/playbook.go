@@ -30,8 +30,21 @@ func (e *Envelope) RunPlaybook(run func(context.Context, activities.PlaybookRequ
 			return report, err
 		}
 		held.Reason = report.Reason
-		return report, e.audit(ctx, held, map[bool]string{true: "playbook completed", false: "playbook failed"}[report.Completed])
+		if err := e.audit(ctx, held, outcomeOf(report)); err != nil { // it has run: its report must not be lost with the line
+			report.Tasks = append(report.Tasks, "the audit log does not have the end of this run")
+		}
+		return report, nil
 	}
+}
+
+func outcomeOf(report activities.PlaybookReport) string {
+	switch {
+	case report.Completed:
+		return "playbook completed"
+	case report.Interrupted:
+		return "playbook interrupted"
+	}
+	return "playbook failed"
 }
 
 func (e *Envelope) mayRun(ctx context.Context, req activities.PlaybookRequest) error {

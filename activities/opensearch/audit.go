@@ -101,26 +101,27 @@ func (a *Audits) visibleHead(ctx context.Context, entry audit.Entry) (index stri
 	if err != nil {
 		return "", nil, err
 	}
-	for _, d := range found.Documents() {
-		head = &audit.Entry{}
-		if err := json.Unmarshal(d.Source, head); err != nil {
-			return "", nil, fmt.Errorf("audit entry %s is not readable: %w", d.ID, err)
-		}
-		return d.Index, head, nil
+	if len(found.Hits.Hits) == 0 {
+		index, err = a.birthplace(ctx, entry)
+		return index, nil, err
 	}
-	return a.birthplace(ctx, entry)
+	last, head := found.Hits.Hits[0], &audit.Entry{}
+	if err := json.Unmarshal(last.Source, head); err != nil {
+		return "", nil, fmt.Errorf("audit entry %s is not readable: %w", last.ID, err)
+	}
+	return last.Index, head, nil
 }
 
 // birthplace is the index of a chain of which no search sees anything: that of its first entry, if it was written a
 // moment ago, else the month of this one.
-func (a *Audits) birthplace(ctx context.Context, entry audit.Entry) (index string, head *audit.Entry, err error) {
+func (a *Audits) birthplace(ctx context.Context, entry audit.Entry) (index string, err error) {
 	at := entry.At.UTC()
 	first := audit.Entry{Chain: entry.Chain, Seq: 1}
 	earlier := auditPrefix + time.Date(at.Year(), at.Month(), 0, 0, 0, 0, 0, time.UTC).Format(month)
 	if _, found, err := a.read(ctx, earlier, first); err != nil || found {
-		return earlier, nil, err
+		return earlier, err
 	}
-	return auditPrefix + at.Format(month), nil, nil
+	return auditPrefix + at.Format(month), nil
 }
 
 func (a *Audits) read(ctx context.Context, index string, at audit.Entry) (e audit.Entry, found bool, err error) {

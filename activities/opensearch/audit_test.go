@@ -28,7 +28,7 @@ func write(t *testing.T, audits *opensearch.Audits, e activities.AuditEntry) {
 }
 
 func TestAuditWritesEachCauseOnce(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	audits := opensearch.NewAudits(client)
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	for range 2 { // the second round is a retry of everything, some of it before a search could see it
@@ -48,7 +48,7 @@ func TestAuditWritesEachCauseOnce(t *testing.T) {
 }
 
 func TestAuditKeepsItsOrderUnderConcurrency(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	audits := opensearch.NewAudits(client)
 	at := time.Date(2026, 11, 30, 23, 59, 59, 999_000_000, time.UTC) // writers on both sides of a month's end
 	write(t, audits, entryOf("first", at))
@@ -68,7 +68,7 @@ func TestAuditKeepsItsOrderUnderConcurrency(t *testing.T) {
 }
 
 func TestVerifyNamesTheForgedEntry(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	audits := opensearch.NewAudits(client)
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	for i := range 4 {
@@ -105,7 +105,7 @@ func TestVerifyNamesTheForgedEntry(t *testing.T) {
 }
 
 func TestAuditRefusesAnIncompleteEntry(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	audits := opensearch.NewAudits(client)
 	for name, spoil := range map[string]func(*activities.AuditEntry){
 		"no chain": func(e *activities.AuditEntry) { e.Chain = "" }, "no cause": func(e *activities.AuditEntry) { e.Cause = "" },

@@ -15,17 +15,13 @@ import (
 )
 
 // openState opens a client of a fresh cluster with our templates.
-func openState(t *testing.T) (*opensearch.Client, *opensearchtest.Server) {
+func openState(t *testing.T) *opensearch.Client {
 	t.Helper()
-	cluster := opensearchtest.NewServer(t)
-	client, err := opensearch.Open(t.Context(), opensearch.Config{URL: cluster.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := open(t, opensearchtest.NewServer(t).URL)
 	if _, err := client.EnsureTemplates(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return client, cluster
+	return client
 }
 
 func holder(id string, state soar.State) soar.Containment {
@@ -41,7 +37,7 @@ func hold(t *testing.T, r *opensearch.Register, key string, c soar.Containment) 
 }
 
 func TestRegisterLosesNoHolder(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	register := opensearch.NewRegister(client)
 	const key, writers = "pfsense//203.0.113.9", 8
 	var group sync.WaitGroup
@@ -60,7 +56,7 @@ func TestRegisterLosesNoHolder(t *testing.T) {
 }
 
 func TestRegisterListsWhatIsLive(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	register := opensearch.NewRegister(client)
 	if live, err := register.Live(t.Context()); err != nil || len(live) != 0 {
 		t.Fatalf("before the first entry: %v, %v", live, err)
@@ -77,7 +73,7 @@ func TestRegisterListsWhatIsLive(t *testing.T) {
 }
 
 func TestRegisterRefusesNoKeyAndKeepsARefusedChange(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	register := opensearch.NewRegister(client)
 	if hold(t, register, "", holder("i1-1", soar.Planned)) == nil {
 		t.Error("an entry without key was written")
@@ -92,7 +88,7 @@ func TestRegisterRefusesNoKeyAndKeepsARefusedChange(t *testing.T) {
 }
 
 func TestLaterRecordStays(t *testing.T) {
-	client, _ := openState(t)
+	client := openState(t)
 	records := opensearch.NewRecords(client)
 	write := func(revision int, status string) {
 		t.Helper()

@@ -95,9 +95,8 @@ func TestMappingsNameWhatIsWritten(t *testing.T) {
 
 func fieldsOf(document any) map[string]bool {
 	fields := map[string]bool{}
-	kind := reflect.TypeOf(document)
-	for i := range kind.NumField() {
-		name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+	for field := range reflect.TypeOf(document).Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		fields[name] = true
 	}
 	return fields

@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // detection is one of the incident's, in the ledger.
-func (w *world) detection(n string, address string) soar.DetectionRef {
+func (w *world) detection(n, address string) soar.DetectionRef {
 	ref := soar.DetectionRef{Index: "sallyport-detections-2026.11", ID: n}
 	w.ledger[ref] = soar.Detection{
 		Rule: soar.Rule{ID: "ssh-success", Title: "Login after brute force", Level: soar.Critical}, EventTime: time.Now(),

@@ -68,18 +68,33 @@ func (e *RegisterEntry) Leave(a Action) {
 }
 
 // NormalTarget is the one spelling of the target of an action of that kind: an address for BlockAddress, else a lower
-// case name. An address that can't be read, or names a network or a zone, is an error, and so is an empty target.
+// case name of letters, digits, dots, strokes and hyphens. An address that can't be read, or names a network or a zone, is
+// an error, and so is an empty target, a pattern, and a name that some system reads as "every one".
 func NormalTarget(kind, target string) (string, error) {
 	target = strings.TrimSpace(target)
 	if target == "" {
 		return "", errors.New("empty target")
 	}
 	if kind != BlockAddress {
-		return strings.TrimSuffix(strings.ToLower(target), "."), nil
+		return normalName(target)
 	}
 	address, err := netip.ParseAddr(target)
 	if err != nil || address.Zone() != "" {
 		return "", fmt.Errorf("target %q is no address", target)
 	}
 	return address.Unmap().String(), nil
+}
+
+// everyone are names that a system may read as all of its hosts.
+var everyone = []string{"all", "any", "ungrouped", "localhost"}
+
+func normalName(name string) (string, error) {
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	strange := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
+	}
+	if strings.ContainsFunc(name, strange) || strings.HasPrefix(name, "-") || slices.Contains(everyone, name) {
+		return "", fmt.Errorf("target %q names no single one", name)
+	}
+	return name, nil
 }

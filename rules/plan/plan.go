@@ -221,8 +221,7 @@ func located(name string, err error) error {
 	if errors.As(err, &syntax) && syntax.GetToken() != nil && syntax.GetToken().Position != nil {
 		return fmt.Errorf("%s:%d: %s", name, syntax.GetToken().Position.Line, strings.TrimSpace(syntax.GetMessage()))
 	}
-	var at atLine
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[atLine](err); ok {
 		return fmt.Errorf("%s:%d: %w", name, at.line, at.error)
 	}
 	return fmt.Errorf("%s: %w", name, err)
