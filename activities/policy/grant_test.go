@@ -152,6 +152,7 @@ func TestTwoPeopleOverrideAProtectedAsset(t *testing.T) {
 		"two override":                     {[]soar.Decision{ana, ben}, true},
 		"one overrides":                    {[]soar.Decision{ana}, false},
 		"one overrides, the other only ok": {[]soar.Decision{ana, w.decide("ben", "cli", "ben", asked, nil)}, false},
+		"one overrides twice":              {[]soar.Decision{ana, w.decide("ana", "cli", "ana", asked, override), w.decide("ben", "cli", "ben", asked, nil)}, false},
 		"one overrides by Slack":           {[]soar.Decision{ana, w.decide("ben", "slack", "gateway", asked, override)}, false},
 	}
 	for name, tt := range tests {

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -37,6 +38,14 @@ func TestInternalAddressIsNeverAuto(t *testing.T) {
 			if a.System == "pfsense" || a.Mode != soar.Ask {
 				t.Errorf("%s: planned %+v", address, a)
 			}
+		}
+	}
+	careless := fstest.MapFS{"plans/attacked-host.yaml": {Data: []byte("id: attacked-host\ntitle: Careless\nwhen: true\ncontain:\n" +
+		"  - {kind: block_address, system: pfsense, when: true, mode: auto, for: 1h, reason: r}\n  - {kind: block_address, system: wazuh, when: true, mode: auto, for: 1h, reason: r}\n")}}
+	w.Sources = append(w.Sources, careless)
+	for _, a := range w.plan(request(inside)).Actions {
+		if a.System == "pfsense" || a.Mode != soar.Ask {
+			t.Errorf("a careless plan makes it %+v", a)
 		}
 	}
 	made := w.plan(request(inside))
