@@ -28,8 +28,8 @@ type Hive struct {
 }
 
 // OpenCase opens the incident's case, or finds it. An attempt cut anywhere is found again: the alert by its key, the
-// case by the alert's caseId. Should two attempts promote at once, the alert knows one case and the other is closed as
-// a duplicate.
+// case by the alert's caseId. Should two attempts promote at once all the same, the first case is kept and the other is
+// closed as a duplicate.
 func (h *Hive) OpenCase(ctx context.Context, req activities.CaseRequest) (activities.CaseRef, error) {
 	if req.Incident == "" {
 		return activities.CaseRef{}, activities.Permanent(errors.New("open case: the incident has no id"))
@@ -39,9 +39,12 @@ func (h *Hive) OpenCase(ctx context.Context, req activities.CaseRequest) (activi
 		return activities.CaseRef{}, err
 	}
 	if known.CaseID == "" {
-		return h.promote(ctx, reference(req.Incident), known)
+		return h.promote(ctx, req.Incident, known)
 	}
 	opened, err := h.client.caseByID(ctx, known.CaseID)
+	if err == nil && opened.Status == duplicated {
+		opened, err = h.keepFirst(ctx, req.Incident, opened)
+	}
 	if err != nil {
 		return activities.CaseRef{}, fmt.Errorf("read case: %w", err)
 	}
@@ -69,31 +72,56 @@ func (h *Hive) alertOf(ctx context.Context, req activities.CaseRequest) (alert, 
 }
 
 // promote makes the alert's case, and reads back that the alert knows it.
-func (h *Hive) promote(ctx context.Context, ref string, from alert) (activities.CaseRef, error) {
+func (h *Hive) promote(ctx context.Context, incident string, from alert) (activities.CaseRef, error) {
 	made, err := h.client.promote(ctx, from.ID)
 	if err != nil {
 		return activities.CaseRef{}, fmt.Errorf("promote alert: %w", err)
 	}
-	known, err := h.client.find(ctx, ref)
+	known, err := h.client.find(ctx, reference(incident))
 	if err != nil {
 		return activities.CaseRef{}, fmt.Errorf("read alert back: %w", err)
 	}
 	if known.CaseID == "" {
 		return activities.CaseRef{}, errors.New("promote alert: the alert does not know its case yet")
 	}
-	if known.CaseID == made.ID {
-		return h.ref(made), nil
-	}
-	double := closing{Status: "Duplicated", Summary: "Opened twice for one incident; the other one is kept.", ImpactStatus: "NotApplicable"}
-	if err := h.client.closeCase(ctx, made.ID, double); err != nil {
-		return activities.CaseRef{}, fmt.Errorf("close the second case: %w", err)
-	}
-	kept, err := h.client.caseByID(ctx, known.CaseID)
+	kept, err := h.keepFirst(ctx, incident, made)
 	if err != nil {
-		return activities.CaseRef{}, fmt.Errorf("read case: %w", err)
+		return activities.CaseRef{}, fmt.Errorf("look for a second case: %w", err)
 	}
 	return h.ref(kept), nil
 }
+
+// keepFirst closes all cases of the incident but the first as duplicates, and returns the first.
+func (h *Hive) keepFirst(ctx context.Context, incident string, known hiveCase) (hiveCase, error) {
+	cases, err := h.client.casesTagged(ctx, tagOf(incident))
+	if err != nil {
+		return hiveCase{}, err
+	}
+	first := known
+	for _, one := range cases {
+		if one.Status != duplicated && (one.Number < first.Number || first.Status == duplicated) {
+			first = one
+		}
+	}
+	return first, h.closeOthers(ctx, append(cases, known), first.ID)
+}
+
+func (h *Hive) closeOthers(ctx context.Context, cases []hiveCase, keep string) error {
+	for _, one := range cases {
+		if one.ID == keep || one.Stage == closedStage {
+			continue
+		}
+		if err := h.client.closeCase(ctx, one.ID, double); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const duplicated = "Duplicated"
+
+// double closes a case that a second attempt opened.
+var double = closing{Status: duplicated, Summary: "Opened twice for one incident; the other case is kept.", ImpactStatus: "NotApplicable"}
 
 // NoteCase adds the comment unless one with its key is there, and the observables that the case lacks. TheHive has no
 // key of its own for comments: the key stands in the text's last line, and is looked for before the comment is written.
@@ -161,8 +189,8 @@ func (h *Hive) CloseCase(ctx context.Context, req activities.CaseClose) (activit
 	if err := ours(req.Case); err != nil {
 		return activities.None{}, fmt.Errorf("close case: %w", err)
 	}
-	if !slices.Contains(closedStatuses, req.Status) {
-		return activities.None{}, activities.Permanent(fmt.Errorf("close case: %q is no status of a closed case", req.Status))
+	if req.Incident == "" || !slices.Contains(closedStatuses, req.Status) {
+		return activities.None{}, activities.Permanent(fmt.Errorf("close case of incident %q: %q is no status of a closed case", req.Incident, req.Status))
 	}
 	before, err := h.client.caseByID(ctx, req.Case.ID)
 	if err != nil {
@@ -170,6 +198,13 @@ func (h *Hive) CloseCase(ctx context.Context, req activities.CaseClose) (activit
 	}
 	if before.Stage == closedStage {
 		return activities.None{}, nil
+	}
+	cases, err := h.client.casesTagged(ctx, tagOf(req.Incident))
+	if err == nil {
+		err = h.closeOthers(ctx, cases, req.Case.ID)
+	}
+	if err != nil {
+		return activities.None{}, fmt.Errorf("close a second case: %w", err)
 	}
 	body := closing{Status: req.Status, Summary: bounded(req.Summary, maxText), ImpactStatus: "NotApplicable"}
 	if err := h.client.closeCase(ctx, req.Case.ID, body); err != nil {

@@ -206,12 +206,12 @@ func TestWhatIsNotOursIsRefused(t *testing.T) {
 		if _, err := hive.NoteCase(t.Context(), note(foreign, "k")); !permanent(err) {
 			t.Errorf("%s: noted, %v", name, err)
 		}
-		if _, err := hive.CloseCase(t.Context(), activities.CaseClose{Case: foreign, Status: "Other"}); !permanent(err) {
+		if _, err := hive.CloseCase(t.Context(), activities.CaseClose{Incident: "i1", Case: foreign, Status: "Other"}); !permanent(err) {
 			t.Errorf("%s: closed, %v", name, err)
 		}
 	}
 	for _, status := range []string{"", "New", "Resolved"} {
-		if _, err := hive.CloseCase(t.Context(), activities.CaseClose{Case: ref, Status: status}); !permanent(err) {
+		if _, err := hive.CloseCase(t.Context(), activities.CaseClose{Incident: "i1", Case: ref, Status: status}); !permanent(err) {
 			t.Errorf("status %q: %v", status, err)
 		}
 	}

@@ -22,10 +22,11 @@ type alert struct {
 }
 
 type hiveCase struct {
-	ID     string `json:"_id"`
-	Number int    `json:"number"`
-	Stage  string `json:"stage"` // New, InProgress, Closed
-	Status string `json:"status"`
+	ID     string   `json:"_id"`
+	Number int      `json:"number"`
+	Stage  string   `json:"stage"` // New, InProgress, Closed
+	Status string   `json:"status"`
+	Tags   []string `json:"tags"`
 }
 
 type observable struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-soar/sallyport/activities"
 )
@@ -16,6 +17,24 @@ const (
 
 // stage is one step of TheHive's query language.
 type stage map[string]any
+
+// casesTagged are the cases that bear the tag. TheHive's answer is not believed: a filter that it misunderstands must
+// never make a stranger's case ours.
+func (c client) casesTagged(ctx context.Context, tag string) ([]hiveCase, error) {
+	var found []hiveCase
+	query := map[string][]stage{"query": {
+		{"_name": "listCase"},
+		{"_name": "filter", "_eq": map[string]string{"_field": "tags", "_value": tag}},
+		{"_name": "page", "from": 0, "to": pageSize},
+	}}
+	if err := c.do(ctx, http.MethodPost, "/api/v1/query", query, &found); err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, errNotTheHive
+	}
+	return slices.DeleteFunc(found, func(one hiveCase) bool { return one.ID == "" || !slices.Contains(one.Tags, tag) }), nil
+}
 
 // each calls keep with every part ("comments", "observables") of a case, oldest first.
 func each[T any](ctx context.Context, c client, caseID, part string, keep func(T)) error {

@@ -55,8 +55,18 @@ func alertFor(req activities.CaseRequest) newAlert {
 	return body
 }
 
+// tagOf is the tag by which all cases of an incident are found.
+func tagOf(incident string) string {
+	tag := "sallyport:" + reference(incident)
+	if len(tag) > maxTag {
+		sum := sha256.Sum256([]byte(incident))
+		tag = "sallyport:" + hex.EncodeToString(sum[:])
+	}
+	return tag
+}
+
 func tagsFor(req activities.CaseRequest) []string {
-	tags := []string{"sallyport", "sallyport:" + bounded(reference(req.Incident), maxTag-len("sallyport:"))}
+	tags := []string{"sallyport", tagOf(req.Incident)}
 	for _, t := range slices.Concat(req.Brief.Tactics, req.Brief.Techniques, req.Brief.CVEs) {
 		if t = bounded(oneLine(t), maxTag); t != "" && !slices.Contains(tags, t) {
 			tags = append(tags, t)

@@ -17,12 +17,24 @@ func (h *Hive) promote(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	answer(w, http.StatusCreated, h.show(h.caseOf(alert, in)))
+}
+
+// caseOf makes a case of an alert; what in does not say comes from the alert.
+func (h *Hive) caseOf(alert *object, in map[string]any) *object {
 	for _, field := range []string{"title", "description", "severity", "tlp", "pap", "tags"} {
 		fill(in, map[string]any{field: alert.data[field]})
 	}
 	made := h.newCase(in)
 	h.attach(alert, made)
-	answer(w, http.StatusCreated, h.show(made))
+	return made
+}
+
+// Promote makes a case of an alert as a request would whose answer nobody reads.
+func (h *Hive) Promote(alert string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.caseOf(h.find("Alert", alert), map[string]any{})
 }
 
 func (h *Hive) merge(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,52 @@
+package thehive_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/thehive/thehivetest"
+)
+
+// TestALateAttemptLeavesOneOpenCase lets a first attempt's promotion reach TheHive only after a second one has opened the
+// case: TheHive makes two cases of it, and one stays open.
+func TestALateAttemptLeavesOneOpenCase(t *testing.T) {
+	server := thehivetest.NewServer(t)
+	hive := open(t, server.URL)
+	server.Slow(100*time.Millisecond, 1, "POST /api/v1/alert/~")
+	late := make(chan activities.CaseRef)
+	go func() {
+		ref, _ := hive.OpenCase(context.Background(), request("i1"))
+		late <- ref
+	}()
+	for server.Met() == 0 {
+		runtime.Gosched()
+	}
+	quick := insist(t, func() (activities.CaseRef, error) { return hive.OpenCase(t.Context(), request("i1")) })
+	if other := <-late; other != quick {
+		t.Errorf("the attempts opened %+v and %+v", quick, other)
+	}
+	again := insist(t, func() (activities.CaseRef, error) { return hive.OpenCase(t.Context(), request("i1")) })
+	cases := server.Cases()
+	if len(cases) != 2 || again != quick || cases[0].ID != quick.ID || cases[0].Stage != "New" || cases[1].Status != "Duplicated" {
+		t.Errorf("afterwards %+v, TheHive has %+v", again, cases)
+	}
+}
+
+// TestClosingFindsACaseThatNobodyKnows closes a case that an attempt opened whose answer never came.
+func TestClosingFindsACaseThatNobodyKnows(t *testing.T) {
+	server := thehivetest.NewServer(t)
+	hive := open(t, server.URL)
+	stranger := insist(t, func() (activities.CaseRef, error) { return hive.OpenCase(t.Context(), request("i2")) })
+	ref := insist(t, func() (activities.CaseRef, error) { return hive.OpenCase(t.Context(), request("i1")) })
+	server.Promote("incident;sallyport;i1")
+	insist(t, func() (activities.None, error) {
+		return hive.CloseCase(t.Context(), activities.CaseClose{Incident: "i1", Case: ref, Status: "TruePositive", Summary: "over"})
+	})
+	cases := server.Cases()
+	if len(cases) != 3 || cases[1].Status != "TruePositive" || cases[2].Status != "Duplicated" || cases[0].ID != stranger.ID || cases[0].Stage != "New" {
+		t.Errorf("TheHive has %+v", cases)
+	}
+}
