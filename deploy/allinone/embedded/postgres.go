@@ -3,6 +3,7 @@ package embedded
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,8 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.temporal.io/server/common/config"
-	quiet "go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/persistence/sql/sqlplugin/postgresql"
 	"go.temporal.io/server/tools/common/schema"
 	toolssql "go.temporal.io/server/tools/sql"
@@ -40,30 +42,36 @@ const (
 	visibilityConns = 4
 )
 
-// open creates the databases that are not there and brings both schemas to this server's version. Each step is recorded
-// in the database, so a start that was cut short is taken up by the next.
+// open creates the databases that are not there and brings both schemas to this server's version. Each version's step is
+// recorded when it is done, and done steps are not repeated; one that a kill cut in two (a moment at the first start and
+// after an upgrade) is an error at the next start: a new database is then dropped, an old one restored.
 func (p Postgres) open(ctx context.Context, log *logger) (store, error) {
 	p.Database = cmp.Or(p.Database, "temporal")
 	p.Visibility = cmp.Or(p.Visibility, p.Database+"_visibility")
-	if err := p.check(ctx); err != nil {
+	if err := p.check(); err != nil {
 		return store{}, err
 	}
 	s := store{executions: p.sql(p.Database, executionConns), visibility: p.sql(p.Visibility, visibilityConns)}
-	if err := migrate(*s.executions, "temporal", log); err != nil {
-		return store{}, err
-	}
-	if err := migrate(*s.visibility, "visibility", log); err != nil {
-		return store{}, err
+	for name, db := range map[string]*config.SQL{"temporal": s.executions, "visibility": s.visibility} {
+		if err := p.create(ctx, db.DatabaseName); err != nil {
+			return store{}, fmt.Errorf("postgres: %w", err)
+		}
+		if err := update(*db, name, log); err != nil {
+			return store{}, fmt.Errorf("postgres: schema %s of database %s: %w", name, db.DatabaseName, err)
+		}
 	}
 	return s, nil
 }
 
 // check says in plain words what the database driver would say late and less plainly.
-func (p Postgres) check(ctx context.Context) error {
-	if p.User == "" {
-		return fmt.Errorf("postgres: no user")
+func (p Postgres) check() error {
+	if _, _, err := net.SplitHostPort(p.Address); err != nil {
+		return fmt.Errorf("postgres: address %q is not host:port", p.Address)
 	}
-	if strings.ContainsAny(p.Password, " ") {
+	if p.User == "" {
+		return errors.New("postgres: no user")
+	}
+	if strings.Contains(p.Password, " ") {
 		return fmt.Errorf("postgres: the password has a blank in it, which temporal's connection text can't carry: give %s another", p.User)
 	}
 	for _, name := range []string{p.Database, p.Visibility} {
@@ -71,54 +79,91 @@ func (p Postgres) check(ctx context.Context) error {
 			return fmt.Errorf("postgres: %q is no plain name of a database", name)
 		}
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.Address)
-	if err != nil {
-		return fmt.Errorf("postgres does not answer: %w", err)
+	return nil
+}
+
+// tls is libpq's sslmode and its roots.
+func (p Postgres) tls() map[string]string {
+	mode := p.SSLMode
+	if mode == "" {
+		mode = "verify-full"
+		host, _, _ := net.SplitHostPort(p.Address)
+		if _, err := loopbackIP(host); err == nil {
+			mode = "disable"
+		}
 	}
-	return conn.Close()
+	out := map[string]string{"sslmode": mode}
+	if p.CAFile != "" {
+		out["sslrootcert"] = p.CAFile
+	}
+	return out
 }
 
 func (p Postgres) sql(database string, conns int) *config.SQL {
-	attributes := map[string]string{"sslmode": p.SSLMode}
-	if p.SSLMode == "" {
-		attributes["sslmode"] = "verify-full"
-		if host, _, err := net.SplitHostPort(p.Address); err == nil {
-			if _, err := loopbackIP(host); err == nil {
-				attributes["sslmode"] = "disable"
-			}
-		}
-	}
-	if p.CAFile != "" {
-		attributes["sslrootcert"] = p.CAFile
-	}
 	return &config.SQL{
 		PluginName: postgresql.PluginNamePGX, ConnectProtocol: "tcp", ConnectAddr: p.Address,
-		User: url.PathEscape(p.User), Password: p.Password, DatabaseName: database, ConnectAttributes: attributes,
+		User: url.PathEscape(p.User), Password: p.Password, DatabaseName: database, ConnectAttributes: p.tls(),
 		MaxConns: conns, MaxIdleConns: conns, MaxConnLifetime: time.Hour,
 	}
 }
 
-// migrate creates db's database when it is not there and applies the updates of the named schema that it lacks.
-func migrate(db config.SQL, name string, log *logger) error {
-	conn, err := toolssql.NewConnection(&db, quiet.NewNoopLogger())
+// create makes the database when it is not there. A user who may create none can use one that is.
+func (p Postgres) create(ctx context.Context, database string) error {
+	conn, err := p.connect(ctx, database)
+	if err == nil {
+		return conn.Close(ctx)
+	}
+	if code(err) != noDatabase {
+		return err
+	}
+	if conn, err = p.connect(ctx, "postgres"); err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{database}.Sanitize())
+	if err != nil && code(err) != databaseThere {
+		return fmt.Errorf("create database %s: %w", database, err)
+	}
+	return nil
+}
+
+// Codes of PostgreSQL, appendix A.
+const (
+	noDatabase    = "3D000"
+	databaseThere = "42P04"
+)
+
+func code(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Code
+	}
+	return ""
+}
+
+// connect hands user and password over beside the connection text, so that no error can quote them.
+func (p Postgres) connect(ctx context.Context, database string) (*pgx.Conn, error) {
+	query := url.Values{}
+	for key, value := range p.tls() {
+		query.Set(key, value)
+	}
+	to, err := pgx.ParseConfig("postgres://" + p.Address + "/" + database + "?" + query.Encode())
 	if err != nil {
-		// It may only be missing. Looking first would need the same connection.
-		created := db
-		if err := toolssql.DoCreateDatabase(&created, "postgres", quiet.NewNoopLogger()); err != nil {
-			return fmt.Errorf("create database %s: %w", db.DatabaseName, err)
-		}
-		if conn, err = toolssql.NewConnection(&db, log); err != nil {
-			return fmt.Errorf("connect to database %s: %w", db.DatabaseName, err)
-		}
+		return nil, err
+	}
+	to.User, to.Password = p.User, p.Password
+	return pgx.ConnectConfig(ctx, to)
+}
+
+// update applies what the named schema lacks in db.
+func update(db config.SQL, name string, log *logger) error {
+	conn, err := toolssql.NewConnection(&db, log)
+	if err != nil {
+		return err
 	}
 	defer conn.Close()
 	// Version 0.0 is not written over a later one.
 	if err := schema.NewSetupSchemaTask(conn, &schema.SetupConfig{InitialVersion: "0.0"}, log).Run(); err != nil {
-		return fmt.Errorf("schema %s of database %s: %w", name, db.DatabaseName, err)
+		return err
 	}
-	update := &schema.UpdateConfig{SchemaName: "postgresql/v12/" + name}
-	if err := schema.NewUpdateSchemaTask(conn, update, log).Run(); err != nil {
-		return fmt.Errorf("update schema %s of database %s: %w", name, db.DatabaseName, err)
-	}
-	return nil
+	return schema.NewUpdateSchemaTask(conn, &schema.UpdateConfig{SchemaName: "postgresql/v12/" + name}, log).Run()
 }

@@ -83,7 +83,7 @@ func TestStartRefuses(t *testing.T) {
 		"a UI that others reach":     {embedded.Options{UIPort: -1, UIHost: "192.0.2.1"}, "no loopback address"},
 		"two stores":                 {embedded.Options{DataFile: "x", Postgres: &embedded.Postgres{}}, "choose one"},
 		"more attributes than slots": {embedded.Options{SearchAttributes: texts("A", "B", "C", "D")}, "cannot have more than 3"},
-		"a PostgreSQL that is away":  {embedded.Options{Postgres: &embedded.Postgres{Address: "127.0.0.1:1", User: "u"}}, "does not answer"},
+		"a PostgreSQL that is away":  {embedded.Options{Postgres: &embedded.Postgres{Address: "127.0.0.1:1", User: "u"}}, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := embedded.Start(t.Context(), c.options)
