@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-
-	"github.com/sallyport-soar/sallyport/internal/rest"
 )
 
 // absentID is an index that no alias has: a change of it needs the privilege and changes nothing.
@@ -19,9 +17,6 @@ const absentID = 1 << 30
 func (d *Driver) Check(ctx context.Context) (string, error) {
 	version, err := d.client.version(ctx)
 	if err != nil {
-		if mend := rest.Mend(err); mend != "" {
-			return "", fmt.Errorf("%w: %s", err, mend)
-		}
 		return "", err
 	}
 	err = errors.Join(d.checkAlias(ctx), d.checkTable(ctx), d.checkPrivileges(ctx))
