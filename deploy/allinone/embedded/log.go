@@ -48,6 +48,9 @@ func (l *logger) Fatal(msg string, tags ...tag.Tag) {
 }
 
 func (l *logger) write(level slog.Level, msg string, tags []tag.Tag) {
+	if l.stopping.Load() { // its parts miss one another while they end
+		level = min(level, slog.LevelInfo)
+	}
 	if level < l.least.Level() || !l.to.Enabled(context.Background(), level) {
 		return
 	}

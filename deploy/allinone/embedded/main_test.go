@@ -3,7 +3,6 @@ package embedded_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"testing"
@@ -69,8 +68,11 @@ func withShared(m *testing.M) (code int, err error) {
 }
 
 func dial(s *embedded.Server) (client.Client, error) {
-	return client.Dial(client.Options{HostPort: s.Address(), Logger: log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))})
+	return client.Dial(client.Options{HostPort: s.Address(), Logger: silent()})
 }
+
+// silent keeps the SDK's words out of the tests' output.
+func silent() log.Logger { return log.NewStructuredLogger(slog.New(slog.DiscardHandler)) }
 
 // work runs a worker on a task queue of the test's own until the test ends, and returns the queue's name.
 func work(t *testing.T, register func(worker.Worker)) string {
