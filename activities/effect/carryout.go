@@ -159,7 +159,29 @@ func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []s
 			held[i].AppliedAt = &now
 		}
 	}
-	return e.readBack(ctx, driver, held, going)
+	err := e.readBack(ctx, driver, held, going)
+	if err != nil {
+		return errors.Join(err, e.unread(ctx, held, going))
+	}
+	return nil
+}
+
+// unread registers that the going ones were asked for and that nobody could look: should no retry come, the register
+// does not say that nothing was done.
+func (e *Envelope) unread(ctx context.Context, held []soar.Containment, going []int) error {
+	for _, i := range going {
+		if held[i].State != soar.Planned {
+			continue
+		}
+		held[i].State, held[i].Reason = soar.Unconfirmed, "asked for, but it could not be read back"
+		if err := e.audit(ctx, held[i], string(soar.Unconfirmed)); err != nil {
+			return err
+		}
+		if err := e.save(ctx, &held[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readBack settles each of the going ones by what the system shows.

@@ -39,6 +39,29 @@ func TestCutConnectionIsRepeatedOnce(t *testing.T) {
 	}
 }
 
+func TestWhatNobodyCouldReadBackIsRegisteredAsUnconfirmed(t *testing.T) {
+	w := newWorld(t)
+	order := w.block("i1-1-0", attacker)
+	batch := activities.Batch{System: "pfsense", Orders: []activities.Order{order}}
+	w.admit(order)
+	w.firewall.dark = true
+	if _, err := w.CarryOut(t.Context(), batch); err == nil {
+		t.Fatal("what nobody could read back is no error")
+	}
+	if mine, _ := w.registered(order); mine.State != soar.Unconfirmed || mine.AppliedAt == nil || mine.Reason == "" {
+		t.Errorf("the register says %+v", mine)
+	}
+	if _, err := w.Release(t.Context(), batch); err == nil {
+		t.Error("released, and nobody could look")
+	}
+	w.firewall.dark = false
+	if held := w.carryOut(order)[0]; held.State != soar.Contained || held.Reason != "" {
+		t.Errorf("seen later, it is %+v", held)
+	}
+	w.release(order)
+	w.inForce()
+}
+
 func TestReleaseLeavesWhatOthersHold(t *testing.T) {
 	w := newWorld(t)
 	w.firewall.wants["198.51.100.9"] = []string{"admin"}

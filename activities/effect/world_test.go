@@ -23,6 +23,7 @@ type firewall struct {
 	mu        sync.Mutex
 	wants     map[string][]string // address to action ids; "admin" is a person's
 	blind     bool                // it accepts and enforces nothing
+	dark      bool                // nobody can look at it
 	deaf      bool                // it keeps everything that it should let go
 	cutBefore int                 // so many calls lose their connection before the effect
 	cutAfter  int                 // so many lose it after
@@ -69,6 +70,9 @@ func (f *firewall) change(batch []soar.Action, change func(soar.Action)) error {
 func (f *firewall) Observe(_ context.Context, batch []soar.Action) ([]activities.Observation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.dark {
+		return nil, errCut
+	}
 	seen := make([]activities.Observation, len(batch))
 	for i, a := range batch {
 		ours := slices.Contains(f.wants[a.Target], a.ID)

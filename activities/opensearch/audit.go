@@ -2,6 +2,8 @@ package opensearch
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +35,7 @@ func (a *Audits) Audit(ctx context.Context, e activities.AuditEntry) (activities
 	if e.Chain == "" || e.Cause == "" || e.What == "" || e.At.IsZero() {
 		return activities.None{}, activities.Permanent(errors.New("audit entry without chain, cause, time or deed"))
 	}
-	entry := audit.Entry{Chain: e.Chain, At: e.At, Cause: e.Cause, Actor: e.Actor, What: e.What, Subject: e.Subject}
+	entry := audit.Entry{Chain: e.Chain, At: e.At, Cause: searchable(e.Cause), Actor: e.Actor, What: e.What, Subject: e.Subject}
 	if e.Chain == houseChain {
 		entry.Chain += "-" + e.At.UTC().Format(month)
 	}
@@ -48,6 +50,18 @@ func (a *Audits) Audit(ctx context.Context, e activities.AuditEntry) (activities
 		return activities.None{}, fmt.Errorf("audit %s: %w", e.What, err)
 	}
 	return activities.None{}, nil
+}
+
+// maxKeyword is how long a text the audit template searches as a keyword.
+const maxKeyword = 1024
+
+// searchable keeps a cause that could not be searched for by its hash.
+func searchable(cause string) string {
+	if len(cause) <= maxKeyword {
+		return cause
+	}
+	sum := sha256.Sum256([]byte(cause))
+	return hex.EncodeToString(sum[:])
 }
 
 func (a *Audits) append(ctx context.Context, entry audit.Entry) error {

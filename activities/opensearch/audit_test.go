@@ -37,11 +37,21 @@ func TestAuditWritesEachCauseOnce(t *testing.T) {
 			write(t, audits, entryOf(fmt.Sprint("wf/run/", i), at.Add(time.Hour)))
 		}
 	}
+	long := entryOf(strings.Repeat("x", 3000), at)
+	long.Chain = "i2"
+	write(t, audits, long)
+	if _, err := audits.Verify(t.Context(), "i2"); err != nil { // it makes the first one visible
+		t.Fatal(err)
+	}
+	write(t, audits, long)
+	if entries, err := audits.Entries(t.Context(), "i2"); err != nil || len(entries) != 1 {
+		t.Errorf("a long cause was written %d times, %v", len(entries), err)
+	}
 	entries, err := audits.Entries(t.Context(), "i1")
 	if err != nil || len(entries) != 5 || entries[4].Cause != "wf/run/4" {
 		t.Fatalf("the chain has %d entries, %v", len(entries), err)
 	}
-	reports, err := audits.Verify(t.Context(), "")
+	reports, err := audits.Verify(t.Context(), "i1")
 	if err != nil || len(reports) != 1 || reports[0].Broken != "" || reports[0].Entries != 5 || reports[0].Head != entries[4].Hash {
 		t.Errorf("verify says %+v, %v", reports, err)
 	}
