@@ -1,0 +1,124 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/wazuh/wazuhtest"
+	"github.com/sallyport-soar/sallyport/internal/rest"
+)
+
+// Played is what was put into OpenSearch.
+type Played struct {
+	Count     int       // events that are stored
+	Malformed int       // lines that are no JSON: OpenSearch takes none of these
+	At        time.Time // when all were acknowledged
+}
+
+// Play stores the events as Wazuh's indexer would, with their times moved so that the newest is now.
+func (l *Lab) Play(ctx context.Context, events [][]byte) (p Played, err error) {
+	by := time.Until(newest(events))
+	if newest(events).IsZero() {
+		by = 0
+	}
+	var docs []opensearch.NewDocument
+	for i, event := range events {
+		if !json.Valid(event) || event[0] != '{' {
+			p.Malformed++
+			continue
+		}
+		docs = append(docs, opensearch.NewDocument{Index: l.alertsIndex(), ID: fmt.Sprintf("event-%06d", i), Doc: json.RawMessage(moved(event, by))})
+	}
+	if len(docs) == 0 {
+		return p, errors.New("no event is JSON: nothing to play")
+	}
+	created, err := l.state.CreateAll(ctx, docs)
+	if err != nil {
+		return p, err
+	}
+	p.Count, p.At = len(created), time.Now()
+	return p, nil
+}
+
+func (l *Lab) alertsIndex() string {
+	return "wazuh-alerts-4.x-" + l.suffix + "-" + time.Now().UTC().Format("2006.01.02")
+}
+
+// Evaluated reports whether everything that was played has been evaluated and nothing waits for an incident.
+func (l *Lab) Evaluated(ctx context.Context, state *opensearch.Client, p Played) (bool, error) {
+	cursor, err := opensearch.NewCursors(state).Load(ctx, "stream/wazuh/0-of-1")
+	if err != nil || !cursor.Exists() || !cursor.Watermark.After(p.At) {
+		return false, err
+	}
+	waiting, err := opensearch.NewLedger(state).Unclaimed(ctx, time.Now())
+	return err == nil && len(waiting.Unclaimed) == 0, err
+}
+
+// agentWrites stores an alert that an agent's program caused, as the manager would.
+func (l *Lab) agentWrites(alert json.RawMessage) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	id := fmt.Sprintf("agent-%d", time.Now().UnixNano())
+	_, _ = l.state.CreateAll(ctx, []opensearch.NewDocument{{Index: l.alertsIndex(), ID: id, Doc: alert}}) // an alert that is lost leaves the block unconfirmed, as in life
+}
+
+// seedVulnerabilities fills Wazuh's states index: each agent has the weak package.
+func (l *Lab) seedVulnerabilities(ctx context.Context) error {
+	var docs []opensearch.NewDocument
+	for _, agent := range agentsOf(l.options.Events) {
+		docs = append(docs, opensearch.NewDocument{
+			Index: l.statesIndex(), ID: agent.ID + "_lab_" + weakCVE,
+			Doc: wazuhtest.Vulnerability(agent.ID, agent.Name, weakCVE, "Critical", weakScore, weakPackage, "2.3.4-1"),
+		})
+	}
+	if len(docs) == 0 {
+		return nil
+	}
+	_, err := l.state.CreateAll(ctx, docs)
+	return err
+}
+
+func (l *Lab) statesIndex() string { return "wazuh-states-vulnerabilities-" + l.suffix }
+
+// cleanSearch deletes what this run made in a real OpenSearch: its own indices and templates, by name.
+func (l *Lab) cleanSearch() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	api, err := rest.Open(l.options.OpenSearch, nil, rest.TLS{}, 20*time.Second)
+	if err != nil {
+		return err
+	}
+	var indices []struct {
+		Index string `json:"index"`
+	}
+	pattern := "sallyport-*,wazuh-alerts-4.x-" + l.suffix + "-*," + l.statesIndex()
+	if err := api.Do(ctx, http.MethodGet, "/_cat/indices/"+pattern+"?format=json&h=index&expand_wildcards=all", nil, &indices); err != nil {
+		return fmt.Errorf("clean up: %w", err)
+	}
+	var faults []error
+	for _, index := range indices {
+		faults = append(faults, api.Do(ctx, http.MethodDelete, "/"+index.Index, nil, nil))
+	}
+	templates, err := opensearch.Templates()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for name := range wazuhtest.Templates() {
+		names = append(names, name)
+	}
+	for _, template := range templates {
+		names = append(names, template.Name)
+	}
+	for _, name := range names {
+		if err := api.Do(ctx, http.MethodDelete, "/_index_template/"+name, nil, nil); rest.Status(err) != http.StatusNotFound {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
