@@ -14,14 +14,14 @@ import (
 // realConfig runs the real ansible-playbook on the hosts of deploy/lab/ansible.sh, over ssh.
 func realConfig(t *testing.T) ansible.Config {
 	t.Helper()
-	inventory, playbooks := os.Getenv("ANSIBLE_LAB_INVENTORY"), os.Getenv("ANSIBLE_LAB_PLAYBOOKS")
+	inventory, playbooks := os.Getenv("SALLYPORT_ANSIBLE_INVENTORY"), os.Getenv("SALLYPORT_ANSIBLE_PLAYBOOKS")
 	if inventory == "" || playbooks == "" {
 		if os.Getenv("CI") != "" {
 			t.Fatal("no hosts for Ansible: start deploy/lab/ansible.sh and set what it prints")
 		}
 		t.Skip("no hosts for Ansible: start deploy/lab/ansible.sh and set what it prints")
 	}
-	c := ansible.Config{Inventory: inventory, PrivateKey: os.Getenv("ANSIBLE_LAB_KEY"), RunDir: filepath.Join(t.TempDir(), "runs"), Playbooks: map[string]string{}}
+	c := ansible.Config{Inventory: inventory, PrivateKey: os.Getenv("SALLYPORT_ANSIBLE_KEY"), RunDir: filepath.Join(t.TempDir(), "runs"), Playbooks: map[string]string{}}
 	for _, name := range []string{"change", "slow", "fail", "nobody", "broken"} {
 		c.Playbooks[name] = filepath.Join(playbooks, name+".yml")
 	}
@@ -40,7 +40,7 @@ func openReal(t *testing.T, c ansible.Config) *ansible.Runner {
 // onLab asks for a playbook on a host of the lab, and returns the folder in which that host's files lie.
 func onLab(t *testing.T, playbook, action string) (activities.PlaybookRequest, string) {
 	t.Helper()
-	own := filepath.Join(os.Getenv("ANSIBLE_LAB_ROOT"), "lab-01")
+	own := filepath.Join(os.Getenv("SALLYPORT_ANSIBLE_ROOT"), "lab-01")
 	for _, name := range []string{"notice", "began"} {
 		if err := os.RemoveAll(filepath.Join(own, name)); err != nil {
 			t.Fatal(err)

@@ -17,14 +17,14 @@ import (
 // TestRealGVM scans the lab's victim (deploy/lab/gvm.sh), patches a service and proves it by a rescan. A GVM that could
 // not be installed today sets SALLYPORT_GVM_UNAVAILABLE; CI says so in its closing lines.
 func TestRealGVM(t *testing.T) {
-	address, victim, patched := os.Getenv("GVM_ADDRESS"), os.Getenv("GVM_VICTIM"), os.Getenv("GVM_VICTIM_PATCHED")
+	address, victim, patched := os.Getenv("SALLYPORT_GVM_ADDRESS"), os.Getenv("SALLYPORT_GVM_VICTIM"), os.Getenv("SALLYPORT_GVM_VICTIM_PATCHED")
 	if address == "" || victim == "" {
 		if os.Getenv("CI") != "" && os.Getenv("SALLYPORT_GVM_UNAVAILABLE") == "" {
 			t.Fatal("no real GVM: start deploy/lab/gvm.sh and set what it prints")
 		}
 		t.Skip("no real GVM: start deploy/lab/gvm.sh and set what it prints")
 	}
-	c := gvm.Config{Address: address, User: os.Getenv("GVM_USER"), Password: "env:GVM_PASSWORD", TLS: rest.TLS{SHA256: os.Getenv("GVM_SHA256")}, Poll: time.Second}
+	c := gvm.Config{Address: address, User: os.Getenv("SALLYPORT_GVM_USER"), Password: "env:SALLYPORT_GVM_PASSWORD", TLS: rest.TLS{SHA256: os.Getenv("SALLYPORT_GVM_SHA256")}, Poll: time.Second}
 	scanner, err := gvm.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

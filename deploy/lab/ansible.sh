@@ -1,13 +1,13 @@
 #!/bin/bash
 # Two hosts for Ansible: an sshd in a network namespace each, reached over a bridge that has no way out.
 # usage: ansible.sh install | start | stop | status | clean     (root)
-#   SALLYPORT_LAB_RUN  folder for what runs (default /var/tmp/sallyport-lab)
+#   SALLYPORT_LAB_RUN  folder for what runs (default /var/tmp/sallyport-lab-UID)
 # `start` installs when needed and prints lines KEY=VALUE; the same lines are in $SALLYPORT_LAB_RUN/ansible.env.
 # The hosts share this machine's file system: lab playbooks write below $SALLYPORT_LAB_RUN/ansible/<host> only.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-RUN=${SALLYPORT_LAB_RUN:-/var/tmp/sallyport-lab}
+RUN=${SALLYPORT_LAB_RUN:-/var/tmp/sallyport-lab-$(id -u)}
 DIR=$RUN/ansible
 BRIDGE=sp-br0
 HOSTS=(lab-01 lab-02)
@@ -107,10 +107,10 @@ INI
     done
   done
   cat >"$RUN/ansible.env" <<ENV
-ANSIBLE_LAB_INVENTORY=$DIR/inventory.ini
-ANSIBLE_LAB_KEY=$DIR/key
-ANSIBLE_LAB_PLAYBOOKS=$HERE/ansible
-ANSIBLE_LAB_ROOT=$DIR
+SALLYPORT_ANSIBLE_INVENTORY=$DIR/inventory.ini
+SALLYPORT_ANSIBLE_KEY=$DIR/key
+SALLYPORT_ANSIBLE_PLAYBOOKS=$HERE/ansible
+SALLYPORT_ANSIBLE_ROOT=$DIR
 ENV
   cat "$RUN/ansible.env"
 }

@@ -2,16 +2,16 @@
 # Real GVM for tests: gvmd, ospd-openvas, openvas, PostgreSQL and Redis from Debian sid in a chroot, with a feed of three
 # hand-written checks (gvm-feed) and one victim in a network namespace that has no way out.
 # usage: gvm.sh install | start | stop | status | clean     (root)
-#   SALLYPORT_LAB_RUN  folder for what runs (default /var/tmp/sallyport-lab)
+#   SALLYPORT_LAB_RUN  folder for what runs (default /var/tmp/sallyport-lab-UID)
 #   GVM_PORT           port of GMP over TLS on 127.0.0.1 (default 9390)
 # `start` installs when needed and prints lines KEY=VALUE; the same lines are in $SALLYPORT_LAB_RUN/gvm.env (mode 600).
 # Exit code 3: this GVM can't be had here today (sid moves); one line on stderr says why.
 # Facts: gvmd is in sid only; account _gvm comes expired; gvmd's own certificate has no SAN, which is what most
-# installations have, so clients pin its fingerprint (GVM_SHA256).
+# installations have, so clients pin its fingerprint (SALLYPORT_GVM_SHA256).
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-RUN=${SALLYPORT_LAB_RUN:-/var/tmp/sallyport-lab}
+RUN=${SALLYPORT_LAB_RUN:-/var/tmp/sallyport-lab-$(id -u)}
 ROOT=$RUN/gvm-root
 PORT=${GVM_PORT:-9390}
 HOST=127.0.0.1
@@ -193,12 +193,12 @@ write_env() {
   (
     umask 077
     cat >"$RUN/gvm.env" <<ENV
-GVM_ADDRESS=$HOST:$PORT
-GVM_USER=sallyport
-GVM_PASSWORD=$(cat "$RUN/gvm-password")
-GVM_SHA256=$pin
-GVM_VICTIM=$VICTIM
-GVM_VICTIM_PATCHED=$PATCHED
+SALLYPORT_GVM_ADDRESS=$HOST:$PORT
+SALLYPORT_GVM_USER=sallyport
+SALLYPORT_GVM_PASSWORD=$(cat "$RUN/gvm-password")
+SALLYPORT_GVM_SHA256=$pin
+SALLYPORT_GVM_VICTIM=$VICTIM
+SALLYPORT_GVM_VICTIM_PATCHED=$PATCHED
 ENV
   )
   cat "$RUN/gvm.env"
