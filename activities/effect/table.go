@@ -32,14 +32,14 @@ func outside() []Row {
 		{soar.BlockAddress, "wazuh", "CarryOut", "action id in the arguments of sallyport-response", "the agent's set already holds the element of that action", "the agent's own result line with the action's id", Until},
 		{"release " + soar.BlockAddress, "pfsense", "Release", "action id in the alias entry's detail", "no entry names the action any more", "address gone from the firewall's table, unless somebody else wants it", Until},
 		{"release " + soar.BlockAddress, "wazuh", "Release", "action id in the arguments of sallyport-response", "the agent's set holds no element of that action", "the agent's own result line with the action's id", Until},
-		{"open case", "thehive", "OpenCase", "incident id in a tag of the case", "a case with that tag is found before one is made, and again after an unknown outcome", "the case is read back with its number", Until},
-		{"note case", "thehive", "NoteCase", "the note's key in the comment's text", "a comment with that key is found in the case", "the comment, and each observable, is in the case", Until},
+		{"open case", "thehive", "OpenCase", "an alert whose type, source and sourceRef name the incident: TheHive keeps that key unique", "the alert is found by its key, the case by the alert's caseId; a second case is closed as a duplicate", "the alert read back knows its case", Until},
+		{"note case", "thehive", "NoteCase", "the note's key in the comment's last line", "a comment with that key is found in the case", "the comment, and each observable, is in the case", Until},
 		{"close case", "thehive", "CloseCase", "the case's id", "the case is closed already", "the case's status is read back as closed", Until},
-		{"analyse", "cortex", "AskSource", "observable and analyzer", "Cortex answers from its own job cache; a second job changes nothing but its bill", "the job's report has come", 3},
-		{"scan", "gvm", "Scan", "name of the task: incident, purpose and asset", "a task of that name is found and followed", "the report's scan has ended as Done", Until},
-		{soar.Patch, "ansible", "RunPlaybook", "action id in the run's folder", "can't be: a run that was cut off may have changed anything", "the host stands in the stats, reached, with nothing failed", Once},
-		{"card", "slack", "AskPeople", "approval id and revision in the message's metadata", "the channel's history is searched for that metadata before anything is posted; an update is the same update", "Slack's answer names channel and time", Once},
-		{"message", "slack", "TellPeople", "the message's key in its metadata", "the channel's history is searched for that metadata before anything is posted", "Slack's answer names channel and time", Once},
+		{"analyse", "cortex", "AskSource", "observable and analyzer", "Cortex answers from its own cache of jobs", "the job's report has come", Until},
+		{"scan", "gvm", "Scan", "name of the task: incident, purpose and asset", "a task of that name is found and followed, and started only while it is new", "the task has ended as Done, and its report names the host as alive", Until},
+		{soar.Patch, "ansible", "RunPlaybook", "action id, host and attempt in the run's folder", "can't be, what a run that was cut off has changed; its folder tells that there was one, and it comes back as interrupted", "the host stands in the stats, reached, with nothing failed", Once},
+		{"card", "slack", "AskPeople", "approval id in the message's metadata", "the channel's latest messages are searched for that metadata before one is posted; an update repeated is the same update", "Slack's answer names channel and time", Once},
+		{"message", "slack", "TellPeople", "nothing: a message bears no mark", "can't be: better told once less than again and again", "Slack's answer says ok", Once},
 	}
 }
 
