@@ -352,6 +352,21 @@ func TestNoSecretReachesTheProgramOrTheFolder(t *testing.T) {
 	})
 }
 
+func TestCheckSaysWhatIsMissing(t *testing.T) {
+	l := newLab(t)
+	if found, err := l.open(t).Check(t.Context()); !strings.HasPrefix(found, "ansible-playbook [core") || err == nil || !strings.Contains(err.Error(), "playbook lost") {
+		t.Errorf("found %q, %v; want the version, and the playbook that is not there", found, err)
+	}
+	delete(l.config.Playbooks, "lost")
+	if _, err := l.open(t).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	l.config.Program = "/nowhere/ansible-playbook"
+	if _, err := l.open(t).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "install ansible-core") {
+		t.Errorf("no program: %v", err)
+	}
+}
+
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	good := newLab(t).config
 	for name, c := range map[string]struct {

@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -104,11 +103,8 @@ func (s *session) version(ctx context.Context) (string, error) {
 	return reply.Version, err
 }
 
-// isID matches what gvmd takes as an id; everything else in the config is a name.
-var isID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
-// resolve finds the id of a "config", "port_list" or "scanner" by its name; an id it only looks for. It misses while
-// the feed isn't loaded, so that is no permanent error.
+// resolve finds a "config", "port_list" or "scanner" by its name or id, and returns its id. Without a loaded feed there
+// is none, so that one is missing is no permanent error.
 func (s *session) resolve(ctx context.Context, kind, nameOrID string) (string, error) {
 	type object struct {
 		XMLName xml.Name

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/rest"
 )
 
 const (
@@ -128,7 +129,8 @@ func (s *session) remove(ctx context.Context, t task, then time.Time) error {
 	return s.do(ctx, "delete_target", command{TargetID: t.Target.ID, Ultimate: "1"})
 }
 
-// Check asks what the step Scan needs, and returns one line on what it found.
+// Check asks for what the step Scan needs, changing nothing, and returns one line on what it met; the error says what
+// is wrong and how to mend it.
 func (s *Scanner) Check(ctx context.Context) (found string, err error) {
 	err = s.gmp.with(ctx, func(in *session) error {
 		version, err := in.version(ctx)
@@ -143,6 +145,9 @@ func (s *Scanner) Check(ctx context.Context) (found string, err error) {
 		found = "GMP " + version
 		return nil
 	})
+	if mend := rest.Mend(err); mend != "" {
+		err = fmt.Errorf("%w: %s", err, mend)
+	}
 	return found, err
 }
 

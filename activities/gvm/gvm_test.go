@@ -145,17 +145,17 @@ func persist(t *testing.T, scanner *gvm.Scanner, req activities.ScanRequest) (re
 
 func TestEachFaultEndsInOneScan(t *testing.T) {
 	for name, fault := range map[string]gvmtest.Fault{
-		"the answer to start_task is lost":     {Command: "start_task", CutAfter: true},
-		"start_task never arrives":             {Command: "start_task", CutBefore: true},
-		"start_task is answered by no GMP":     {Command: "start_task", WrongBody: true},
-		"start_task meets 503":                 {Command: "start_task", Status: 503},
-		"the answer to create_target is lost":  {Command: "create_target", CutAfter: true},
-		"the answer to create_task is lost":    {Command: "create_task", CutAfter: true},
-		"create_task is answered by no GMP":    {Command: "create_task", WrongBody: true},
-		"get_tasks meets 503 for a while":      {Command: "get_tasks", Status: 503, Times: 12},
-		"the report breaks off":                {Command: "get_reports", HalfBody: true},
-		"the report is no GMP":                 {Command: "get_reports", WrongBody: true},
-		"log-in meets 503 for a while":         {Command: "authenticate", Status: 503, Times: 12},
+		"the answer to start_task is lost":    {Command: "start_task", CutAfter: true},
+		"start_task never arrives":            {Command: "start_task", CutBefore: true},
+		"start_task is answered by no GMP":    {Command: "start_task", WrongBody: true},
+		"start_task meets 503":                {Command: "start_task", Status: 503},
+		"the answer to create_target is lost": {Command: "create_target", CutAfter: true},
+		"the answer to create_task is lost":   {Command: "create_task", CutAfter: true},
+		"create_task is answered by no GMP":   {Command: "create_task", WrongBody: true},
+		"get_tasks meets 503 for a while":     {Command: "get_tasks", Status: 503, Times: 12},
+		"the report breaks off":               {Command: "get_reports", HalfBody: true},
+		"the report is no GMP":                {Command: "get_reports", WrongBody: true},
+		"log-in meets 503 for a while":        {Command: "authenticate", Status: 503, Times: 12},
 		"the first three answers are cut off": {Delay: time.Millisecond, CutAfter: true, Times: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -305,7 +305,7 @@ func TestWrongPasswordAndForeignCertificateAreTold(t *testing.T) {
 	}
 	for name, trust := range map[string]rest.TLS{"unknown CA": {}, "another pin": {SHA256: strings.Repeat("ab", 32)}} {
 		_, err := open(t, s, func(c *gvm.Config) { c.TLS = trust }).Check(t.Context())
-		if err == nil || rest.Mend(err) == "" {
+		if err == nil || !strings.Contains(err.Error(), "sha256") {
 			t.Errorf("%s: %v has no mend", name, err)
 		}
 	}

@@ -39,7 +39,7 @@ func (r result) cves() (cves []string) {
 			cves = append(cves, strings.ToUpper(strings.TrimSpace(ref.ID)))
 		}
 	}
-	for _, id := range strings.Split(r.NVT.CVE, ",") {
+	for id := range strings.SplitSeq(r.NVT.CVE, ",") {
 		if id = strings.ToUpper(strings.TrimSpace(id)); strings.HasPrefix(id, "CVE-") {
 			cves = append(cves, id)
 		}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -25,6 +26,7 @@ const (
 // run is one call of ansible-playbook.
 type run struct {
 	check, list     bool
+	version         bool
 	limit, playbook string
 	cves            []string
 	state           string
@@ -37,17 +39,21 @@ func Main(args []string) int {
 	if code != exitOK {
 		return code
 	}
+	if r.version {
+		fmt.Fprintln(r.out, "ansible-playbook [core 2.14.18]")
+		return exitOK
+	}
 	holdLeash()
 	hosts, err := Read(r.state)
 	if err != nil {
-		return complain(exitError, err)
+		return complain(err)
 	}
 	if _, err := os.Stat(r.playbook); err != nil {
-		return complain(exitError, errors.New("the playbook: "+r.playbook+" could not be found"))
+		return complain(errors.New("the playbook: " + r.playbook + " could not be found"))
 	}
 	reached := hosts.reached(r.limit)
 	if len(reached) == 0 {
-		return complain(exitError, errors.New("specified inventory, host pattern and/or --limit leaves us with no hosts to target"))
+		return complain(errors.New("specified inventory, host pattern and/or --limit leaves us with no hosts to target"))
 	}
 	if r.list {
 		return r.listHosts(reached)
@@ -61,13 +67,14 @@ func parse(args []string) (r run, code int) {
 	vars := ""
 	flags.BoolVar(&r.check, "check", false, "")
 	flags.BoolVar(&r.list, "list-hosts", false, "")
+	flags.BoolVar(&r.version, "version", false, "")
 	flags.Bool("diff", false, "")
 	flags.StringVar(&r.limit, "limit", "", "")
 	flags.StringVar(&vars, "extra-vars", "", "")
 	for _, ignored := range []string{"inventory", "user", "private-key", "vault-password-file"} {
 		flags.String(ignored, "", "")
 	}
-	if err := flags.Parse(args); err != nil || flags.NArg() != 1 {
+	if err := flags.Parse(args); err != nil || (flags.NArg() != 1 && !r.version) {
 		return r, exitOptions
 	}
 	r.playbook, r.state, r.out = flags.Arg(0), os.Getenv(StateVariable), os.Stdout
@@ -80,16 +87,17 @@ func parse(args []string) (r run, code int) {
 			err = json.Unmarshal(text, &given)
 		}
 		if err != nil {
-			return r, complain(exitError, err)
+			return r, complain(err)
 		}
 		r.cves = given.CVEs
 	}
 	return r, exitOK
 }
 
-func complain(code int, err error) int {
+// complain is for what Ansible ends with 1: nothing was tried.
+func complain(err error) int {
 	fmt.Fprintln(os.Stderr, "ERROR!", err)
-	return code
+	return exitError
 }
 
 // holdLeash ends this process when the pipe of the worker ends, as the callback plug-in does inside Ansible.
@@ -129,9 +137,7 @@ func (r run) listHosts(reached []string) int {
 // tell writes a line as the callback plug-in does.
 func (r run) tell(event string, facts map[string]any) {
 	line := map[string]any{"sallyport": 1, "event": event}
-	for k, v := range facts {
-		line[k] = v
-	}
+	maps.Copy(line, facts)
 	text, _ := json.Marshal(line) // strings, numbers and booleans
 	fmt.Fprintf(r.out, "%s\n", text)
 }

@@ -20,7 +20,7 @@ func (r run) play(reached []string) int {
 	for _, name := range reached {
 		own, err := r.patch(name)
 		if err != nil {
-			return complain(exitError, err)
+			return complain(err)
 		}
 		all[name] = own
 	}
