@@ -43,17 +43,17 @@ func TestVendorsDescription(t *testing.T) {
 	if _, err := driver.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := driver.Apply(t.Context(), block()); err != nil {
 		t.Error(err)
 	}
-	if _, err := driver.Observe(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if _, err := driver.Observe(t.Context(), block()); err != nil {
 		t.Error(err)
 	}
-	if err := driver.Undo(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := driver.Undo(t.Context(), block()); err != nil {
 		t.Error(err)
 	}
 	firewall.Lock()
-	if err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); err == nil || !strings.Contains(err.Error(), "MODEL_WRITE_CONFIG_LOCKED") {
+	if err := driver.Apply(t.Context(), block()); err == nil || !strings.Contains(err.Error(), "MODEL_WRITE_CONFIG_LOCKED") {
 		t.Errorf("locked: %v", err)
 	}
 	if calls < 20 {

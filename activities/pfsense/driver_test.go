@@ -1,6 +1,7 @@
 package pfsense_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -28,8 +29,8 @@ func open(t *testing.T, firewall *pfsensetest.Server) *pfsense.Driver {
 	return driver
 }
 
-func block(id, target string) []soar.Action {
-	return []soar.Action{{ID: id, Kind: soar.BlockAddress, System: "pfsense", Target: target, For: time.Hour}}
+func block() []soar.Action {
+	return []soar.Action{{ID: "i1-0", Kind: soar.BlockAddress, System: "pfsense", Target: "203.0.113.9", For: time.Hour}}
 }
 
 func TestDriver(t *testing.T) {
@@ -69,7 +70,7 @@ func TestBlockCutsEstablishedStates(t *testing.T) {
 	firewall.Connect("203.0.113.90:4000", "10.77.0.2:22")
 	firewall.Connect("10.77.0.2:5000", "203.0.113.9:443")
 	firewall.Connect("10.77.0.2:5001", "203.0.113.90:443")
-	if err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := driver.Apply(t.Context(), block()); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"203.0.113.90:4000 10.77.0.2:22", "10.77.0.2:5001 203.0.113.90:443"}
@@ -87,7 +88,7 @@ func TestLivingStatesAreNotContained(t *testing.T) {
 	driver := open(t, firewall)
 	firewall.Connect("203.0.113.9:4000", "10.77.0.2:22")
 	firewall.AddForeign("203.0.113.9") // by hand, so nobody killed the connection
-	seen, err := driver.Observe(t.Context(), block("i1-0", "203.0.113.9"))
+	seen, err := driver.Observe(t.Context(), block())
 	if err != nil || seen[0].InForce {
 		t.Errorf("observed %+v, %v; want not in force", seen, err)
 	}
@@ -99,7 +100,7 @@ func TestPendingChangesOfOthers(t *testing.T) {
 			firewall := pfsensetest.NewServer(t)
 			driver := open(t, firewall)
 			firewall.EditPending(subsystem)
-			err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9"))
+			err := driver.Apply(t.Context(), block())
 			if err == nil || !strings.Contains(err.Error(), subsystem) || !strings.Contains(err.Error(), "apply or discard them") || permanent(err) {
 				t.Fatalf("got %v", err)
 			}
@@ -107,7 +108,7 @@ func TestPendingChangesOfOthers(t *testing.T) {
 				t.Error("put an administrator's pending changes in force")
 			}
 			firewall.ApplyByHand()
-			if err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+			if err := driver.Apply(t.Context(), block()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -117,7 +118,7 @@ func TestPendingChangesOfOthers(t *testing.T) {
 func TestApplyIsWaitedFor(t *testing.T) {
 	firewall := pfsensetest.NewServer(t)
 	firewall.SetApplyLag(2)
-	if err := open(t, firewall).Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := open(t, firewall).Apply(t.Context(), block()); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Contains(firewall.InForce(), "203.0.113.9") {
@@ -128,11 +129,11 @@ func TestApplyIsWaitedFor(t *testing.T) {
 func TestShiftedAliasIsFound(t *testing.T) {
 	firewall := pfsensetest.NewServer(t)
 	driver := open(t, firewall)
-	if err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := driver.Apply(t.Context(), block()); err != nil {
 		t.Fatal(err)
 	}
 	firewall.InsertAlias("AAA")
-	if err := driver.Undo(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := driver.Undo(t.Context(), block()); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{pfsensetest.Placeholder + " placeholder"}; !slices.Equal(firewall.Details(), want) {
@@ -143,11 +144,11 @@ func TestShiftedAliasIsFound(t *testing.T) {
 func TestAliasIsNeverEmptied(t *testing.T) {
 	firewall := pfsensetest.NewServer(t)
 	driver := open(t, firewall)
-	if err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := driver.Apply(t.Context(), block()); err != nil {
 		t.Fatal(err)
 	}
 	firewall.RemoveEntry(pfsensetest.Placeholder)
-	if err := driver.Undo(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+	if err := driver.Undo(t.Context(), block()); err != nil {
 		t.Fatal(err)
 	}
 	if got := firewall.InForce(); !slices.Equal(got, []string{pfsensetest.Placeholder}) {
@@ -163,7 +164,7 @@ func TestWrongKeyIsTriedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		if err = driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); !permanent(err) || !strings.Contains(err.Error(), "set a valid one") {
+		if err = driver.Apply(t.Context(), block()); !permanent(err) || !strings.Contains(err.Error(), "set a valid one") {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -178,10 +179,10 @@ func TestWrongBodyIsNoSuccess(t *testing.T) {
 			firewall := pfsensetest.NewServer(t)
 			driver := open(t, firewall)
 			firewall.Faults.WrongBody(body, 1, http.MethodGet)
-			if _, err := driver.Observe(t.Context(), block("i1-0", "203.0.113.9")); err == nil || permanent(err) || strings.Contains(err.Error(), "html>") {
+			if _, err := driver.Observe(t.Context(), block()); err == nil || permanent(err) || strings.Contains(err.Error(), "html>") {
 				t.Errorf("got %v", err)
 			}
-			if err := driver.Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+			if err := driver.Apply(t.Context(), block()); err != nil {
 				t.Error("afterwards:", err)
 			}
 		})
@@ -234,8 +235,8 @@ func TestConfigNamesEveryFault(t *testing.T) {
 }
 
 func permanent(err error) bool {
-	mark, ok := err.(interface{ Permanent() bool }) //nolint:errorlint // the drivers' own errors are not wrapped here
-	return ok && mark.Permanent()
+	var mark interface{ Permanent() bool }
+	return errors.As(err, &mark) && mark.Permanent()
 }
 
 var _ activities.Driver = (*pfsense.Driver)(nil)

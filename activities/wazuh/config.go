@@ -46,6 +46,7 @@ type Indexer struct {
 	Password config.Secret `yaml:"password,omitempty" doc:"its password, by reference" example:"file:/etc/sallyport/indexer"`
 	TLS      rest.TLS      `yaml:"tls,omitempty" doc:"whom to trust"`
 	Alerts   string        `yaml:"alerts,omitempty" doc:"index pattern of alerts; empty: wazuh-alerts-4.x-*" example:"wazuh-alerts-4.x-*"`
+	States   string        `yaml:"states,omitempty" doc:"index pattern of open vulnerabilities; empty: wazuh-states-vulnerabilities-*" example:"wazuh-states-vulnerabilities-*"`
 }
 
 var (
@@ -57,7 +58,8 @@ var (
 func (c Config) Validate() config.Faults {
 	c = c.withDefaults()
 	faults := config.Required("url", c.URL, "user", c.User, "password", string(c.Password), "indexer.url", c.Indexer.URL)
-	for field, address := range map[string]string{"url": c.URL, "indexer.url": c.Indexer.URL} {
+	for _, field := range []string{"url", "indexer.url"} {
+		address := map[string]string{"url": c.URL, "indexer.url": c.Indexer.URL}[field]
 		if parsed, err := url.Parse(address); address != "" && (err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.User != nil) {
 			faults = append(faults, config.Fault{Field: field, Problem: "is no address", Mend: "write it as https://host:port, without a user"})
 		}
@@ -68,8 +70,10 @@ func (c Config) Validate() config.Faults {
 	if !programName.MatchString(c.ResponseProgram) || strings.Contains(c.ResponseProgram, "..") {
 		faults = append(faults, config.Fault{Field: "response_program", Problem: "is no file name", Mend: "use the name that it has in active-response/bin"})
 	}
-	if !indexPattern.MatchString(c.Indexer.Alerts) {
-		faults = append(faults, config.Fault{Field: "indexer.alerts", Problem: "is no index pattern", Mend: "use " + DefaultAlerts})
+	for _, index := range []struct{ field, pattern, usual string }{{"indexer.alerts", c.Indexer.Alerts, DefaultAlerts}, {"indexer.states", c.Indexer.States, DefaultStates}} {
+		if !indexPattern.MatchString(index.pattern) {
+			faults = append(faults, config.Fault{Field: index.field, Problem: "is no index pattern", Mend: "use " + index.usual})
+		}
 	}
 	if c.ResultWithin < time.Second || c.ResultWithin > 10*time.Minute {
 		faults = append(faults, config.Fault{Field: "result_within", Problem: "is out of bounds", Mend: "use 1s to 10m"})
@@ -83,6 +87,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Indexer.Alerts == "" {
 		c.Indexer.Alerts = DefaultAlerts
+	}
+	if c.Indexer.States == "" {
+		c.Indexer.States = DefaultStates
 	}
 	if c.ResultWithin == 0 {
 		c.ResultWithin = DefaultResultWithin
@@ -141,7 +148,7 @@ func openIndexer(ctx context.Context, c Indexer) (*indexer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &indexer{api: api, alerts: c.Alerts, states: DefaultStates}, nil
+	return &indexer{api: api, alerts: c.Alerts, states: c.States}, nil
 }
 
 func basic(user, password string) string {

@@ -80,16 +80,14 @@ func (f *fault) mend() string {
 
 // number is Wazuh's error number in err, or 0.
 func number(err error) int {
-	var f *fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return f.number
 	}
 	return 0
 }
 
 func status(err error) int {
-	var f *fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return f.status
 	}
 	return 0

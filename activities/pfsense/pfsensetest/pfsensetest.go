@@ -62,7 +62,7 @@ func New() *Firewall {
 		},
 		table: []string{Placeholder},
 	}
-	f.handler = f.Faults.Wrap(http.HandlerFunc(f.guard(f.routes())))
+	f.handler = f.Faults.Wrap(f.guard(f.routes()))
 	return f
 }
 
@@ -111,7 +111,7 @@ func (f *Firewall) InForce() []string {
 func (f *Firewall) Details() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	ours := f.find(Alias)
+	ours := f.ours()
 	lines := make([]string, len(ours.Address))
 	for i, address := range ours.Address {
 		lines[i] = address
@@ -126,7 +126,7 @@ func (f *Firewall) Details() []string {
 func (f *Firewall) AddForeign(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	ours := f.find(Alias)
+	ours := f.ours()
 	ours.Address = append(ours.Address, address)
 	ours.Detail = append(ours.Detail, "by hand")
 	f.applyNow()
@@ -136,7 +136,7 @@ func (f *Firewall) AddForeign(address string) {
 func (f *Firewall) RemoveEntry(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	ours := f.find(Alias)
+	ours := f.ours()
 	if at := slices.Index(ours.Address, address); at >= 0 {
 		ours.Address = slices.Delete(ours.Address, at, at+1)
 		ours.Detail = slices.Delete(ours.Detail, at, at+1)
@@ -214,9 +214,10 @@ func (f *Firewall) Connected() []string {
 	return lines
 }
 
-func (f *Firewall) find(name string) *alias {
+// ours is the alias of that name; an empty one if an administrator removed it.
+func (f *Firewall) ours() *alias {
 	for i := range f.aliases {
-		if f.aliases[i].Name == name {
+		if f.aliases[i].Name == Alias {
 			return &f.aliases[i]
 		}
 	}
@@ -238,7 +239,7 @@ func (f *Firewall) dirty(subsystem string) {
 // applyNow puts the alias in force, as pf shows it: addresses in their canonical form.
 func (f *Firewall) applyNow() {
 	f.table = nil
-	for _, text := range f.find(Alias).Address {
+	for _, text := range f.ours().Address {
 		if address, err := netip.ParseAddr(text); err == nil {
 			text = address.String()
 		}
