@@ -58,7 +58,11 @@ func withShared(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer shared.Stop()
+	defer func() {
+		began := time.Now()
+		shared.Stop()
+		fmt.Fprintln(os.Stderr, "the shared cluster stopped in", time.Since(began).Round(time.Millisecond))
+	}()
 	sharedBoot = time.Since(began)
 	if cl, err = dial(shared); err != nil {
 		return 0, err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,9 +43,14 @@ const (
 	visibilityConns = 4
 )
 
-// open creates the databases that are not there and brings both schemas to this server's version. Each version's step is
-// recorded when it is done, and done steps are not repeated; one that a kill cut in two (a moment at the first start and
-// after an upgrade) is an error at the next start: a new database is then dropped, an old one restored.
+const (
+	unfinished = "_unfinished" // behind the name of a database that is being made
+	maxName    = 63            // bytes of a name in PostgreSQL; it cuts off the rest without a word
+)
+
+// open creates the databases that are not there and brings both schemas to this server's version. A kill at any moment of
+// the first start is mended by the next. A kill while an update of a schema runs, after an upgrade, may cut a step in two:
+// then the next start is an error, and the database is restored from its backup.
 func (p Postgres) open(ctx context.Context, log *logger) (store, error) {
 	p.Database = cmp.Or(p.Database, "temporal")
 	p.Visibility = cmp.Or(p.Visibility, p.Database+"_visibility")
@@ -53,14 +59,27 @@ func (p Postgres) open(ctx context.Context, log *logger) (store, error) {
 	}
 	s := store{executions: p.sql(p.Database, executionConns), visibility: p.sql(p.Visibility, visibilityConns)}
 	for name, db := range map[string]*config.SQL{"temporal": s.executions, "visibility": s.visibility} {
-		if err := p.create(ctx, db.DatabaseName); err != nil {
-			return store{}, fmt.Errorf("postgres: %w", err)
-		}
-		if err := update(*db, name, log); err != nil {
-			return store{}, fmt.Errorf("postgres: schema %s of database %s: %w", name, db.DatabaseName, err)
+		if err := p.ready(ctx, *db, name, log); err != nil {
+			return store{}, fmt.Errorf("postgres: database %s: %w", db.DatabaseName, err)
 		}
 	}
 	return s, nil
+}
+
+// ready makes the database with the named schema, or updates what is there. A user who may create none can use one that is.
+func (p Postgres) ready(ctx context.Context, db config.SQL, name string, log *logger) error {
+	conn, err := p.connect(ctx, db.DatabaseName)
+	switch {
+	case err == nil:
+		if err := conn.Close(ctx); err != nil {
+			return err
+		}
+		return update(db, name, log)
+	case code(err) == noDatabase:
+		return p.create(ctx, db, name, log)
+	default:
+		return err
+	}
 }
 
 // check says in plain words what the database driver would say late and less plainly.
@@ -77,6 +96,9 @@ func (p Postgres) check() error {
 	for _, name := range []string{p.Database, p.Visibility} {
 		if strings.ContainsAny(name, `"/?#% `) {
 			return fmt.Errorf("postgres: %q is no plain name of a database", name)
+		}
+		if len(name)+len(unfinished) > maxName {
+			return fmt.Errorf("postgres: the name %q is longer than %d bytes", name, maxName-len(unfinished))
 		}
 	}
 	return nil
@@ -107,31 +129,42 @@ func (p Postgres) sql(database string, conns int) *config.SQL {
 	}
 }
 
-// create makes the database when it is not there. A user who may create none can use one that is.
-func (p Postgres) create(ctx context.Context, database string) error {
-	conn, err := p.connect(ctx, database)
-	if err == nil {
-		return conn.Close(ctx)
-	}
-	if code(err) != noDatabase {
+// create makes the database under another name and gives it its own when all is in it, so that it is whole or not there.
+func (p Postgres) create(ctx context.Context, db config.SQL, name string, log *logger) error {
+	made := pgx.Identifier{db.DatabaseName}.Sanitize()
+	db.DatabaseName += unfinished
+	draft := pgx.Identifier{db.DatabaseName}.Sanitize()
+	if err := p.exec(ctx, "postgres", "DROP DATABASE IF EXISTS "+draft, "CREATE DATABASE "+draft); err != nil {
 		return err
 	}
-	if conn, err = p.connect(ctx, "postgres"); err != nil {
+	if err := update(db, name, log); err != nil {
+		return err
+	}
+	// The schema's version is kept by the database's name.
+	named := "UPDATE schema_version SET db_name = left(db_name, -" + strconv.Itoa(len(unfinished)) + ") WHERE db_name = current_database()"
+	if err := p.exec(ctx, db.DatabaseName, named); err != nil {
+		return err
+	}
+	return p.exec(ctx, "postgres", "ALTER DATABASE "+draft+" RENAME TO "+made)
+}
+
+// exec runs statements one by one, each by itself.
+func (p Postgres) exec(ctx context.Context, database string, statements ...string) error {
+	conn, err := p.connect(ctx, database)
+	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{database}.Sanitize())
-	if err != nil && code(err) != databaseThere {
-		return fmt.Errorf("create database %s: %w", database, err)
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
 	}
 	return nil
 }
 
-// Codes of PostgreSQL, appendix A.
-const (
-	noDatabase    = "3D000"
-	databaseThere = "42P04"
-)
+// noDatabase is PostgreSQL's code for a database that is not there (its appendix A).
+const noDatabase = "3D000"
 
 func code(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/sallyport-soar/sallyport/deploy/allinone/embedded"
 )
 
@@ -44,6 +46,21 @@ func TestPostgres(t *testing.T) {
 		}
 		s.Stop()
 		holdsNoPassword(t, said.String(), pgPassword)
+	})
+	t.Run("a first start that was cut short", func(t *testing.T) {
+		cut := pg
+		cut.Database = "short"
+		psql(t, cut, `CREATE DATABASE "short_unfinished"`)
+		for range 2 {
+			s, err := embedded.Start(t.Context(), embedded.Options{Postgres: &cut})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Stop()
+		}
+		if got := psql(t, cut, "SELECT datname FROM pg_database WHERE datname LIKE 'short%' ORDER BY 1"); got != "short\nshort_visibility" {
+			t.Errorf("the databases are %q", got)
+		}
 	})
 	t.Run("a wrong password", func(t *testing.T) {
 		wrong := pg
@@ -72,6 +89,30 @@ func TestPostgres(t *testing.T) {
 			t.Errorf("it says %q", err)
 		}
 	})
+}
+
+// psql answers with the first column, a line for each row.
+func psql(t *testing.T, as embedded.Postgres, query string) string {
+	t.Helper()
+	to, err := pgx.ParseConfig("postgres://" + as.Address + "/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.User, to.Password = as.User, as.Password
+	conn, err := pgx.ConnectConfig(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	rows, err := conn.Query(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	column, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(column, "\n")
 }
 
 func holdsNoPassword(t *testing.T, said, password string) {
