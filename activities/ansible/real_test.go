@@ -1,6 +1,9 @@
 package ansible_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/ansible"
+	"github.com/sallyport-soar/sallyport/activities/ansible/ansibletest"
 )
 
 // realConfig runs the real ansible-playbook on the hosts of deploy/lab/ansible.sh, over ssh.
@@ -75,6 +79,70 @@ func TestRealAnsibleChecksRunsAndHasNothingLeftToChange(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestStandInTellsWhatRealAnsibleTells holds the stand-in's event lines against the plug-in's: the same events, with the
+// same facts.
+func TestStandInTellsWhatRealAnsibleTells(t *testing.T) {
+	c := realConfig(t)
+	req, _ := onLab(t, "change", "i-4-1")
+	bad, _ := onLab(t, "fail", "i-4-2")
+	gone, _ := onLab(t, "change", "i-4-3")
+	gone.Host = "lab-gone"
+	l := newLab(t)
+	unwell := patch()
+	unwell.ActionID, unwell.CVEs = "i-4-5", []string{"CVE-2021-41773"}
+	lost := patch()
+	lost.ActionID = "i-4-6"
+	for _, r := range []activities.PlaybookRequest{req, bad, gone} {
+		if _, err := openReal(t, c).RunPlaybook(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		change func(*ansibletest.Host)
+		req    activities.PlaybookRequest
+	}{
+		{func(*ansibletest.Host) {}, patch()},
+		{func(h *ansibletest.Host) { h.Fails = true }, unwell},
+		{func(h *ansibletest.Host) { h.Unreachable = true }, lost},
+	} {
+		l.change(t, step.change)
+		if _, err := l.open(t).RunPlaybook(t.Context(), step.req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, got := shapes(t, c.RunDir), shapes(t, l.config.RunDir)
+	if len(want) != 6 || !maps.Equal(want, got) {
+		t.Errorf("real Ansible tells %v, the stand-in %v", want, got)
+	}
+}
+
+// shapes lists the facts of each event in the runs below dir.
+func shapes(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	files, _ := filepath.Glob(filepath.Join(dir, "run-*", "events.jsonl"))
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var facts map[string]any
+			if err := json.Unmarshal([]byte(line), &facts); err != nil {
+				t.Fatalf("%s: %q: %v", file, line, err)
+			}
+			name, _ := facts["event"].(string)
+			if hosts, ok := facts["hosts"].(map[string]any); ok {
+				for _, own := range hosts {
+					facts["counts"] = slices.Sorted(maps.Keys(own.(map[string]any)))
+				}
+			}
+			found[name] = fmt.Sprint(slices.Sorted(maps.Keys(facts)), facts["counts"])
+		}
+	}
+	return found
 }
 
 func TestRealAnsibleThatDidNotDoItIsNotCompleted(t *testing.T) {

@@ -3,78 +3,22 @@ package gvm_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/gvm"
 	"github.com/sallyport-soar/sallyport/activities/gvm/gvmtest"
 	"github.com/sallyport-soar/sallyport/internal/config"
 	"github.com/sallyport-soar/sallyport/internal/rest"
-	"github.com/sallyport-soar/sallyport/internal/soar"
 )
-
-// network is the hosts that scans find; a test patches one.
-type network struct {
-	mu    sync.Mutex
-	hosts map[string]gvmtest.Host
-}
-
-func (n *network) look(address string) gvmtest.Host {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.hosts[address]
-}
-
-func (n *network) set(address string, h gvmtest.Host) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.hosts[address] = h
-}
-
-var web = soar.Asset{Name: "web-01", Address: "10.99.0.10"}
-
-func newNetwork() *network {
-	return &network{hosts: map[string]gvmtest.Host{web.Address: {
-		Ports: []string{"21/tcp", "80/tcp"},
-		Vulnerabilities: []gvmtest.Vulnerability{
-			{Name: "traversal", CVEs: []string{"CVE-2021-41773", "CVE-2021-42013"}, Score: 7.5, Port: "80/tcp"},
-			{Name: "backdoor", CVEs: []string{"CVE-2011-2523"}, Score: 9.8, Port: "21/tcp"},
-			{Name: "a guess", CVEs: []string{"CVE-2000-0001"}, Score: 10, Port: "80/tcp", QoD: 30},
-		},
-	}}}
-}
-
-func open(t *testing.T, s *gvmtest.Server, change ...func(*gvm.Config)) *gvm.Scanner {
-	t.Helper()
-	t.Setenv("GVM_TEST_PASSWORD", gvmtest.Password)
-	c := gvm.Config{
-		Address: s.Address, User: gvmtest.User, Password: "env:GVM_TEST_PASSWORD",
-		TLS: rest.TLS{SHA256: s.SHA256}, Poll: 10 * time.Millisecond,
-	}
-	for _, f := range change {
-		f(&c)
-	}
-	scanner, err := gvm.Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return scanner
-}
-
-func exposure() activities.ScanRequest {
-	return activities.ScanRequest{Incident: "i-1", Purpose: "exposure", Asset: web, Timeout: time.Minute}
-}
-
-func cves(r activities.ScanReport) (list []string) {
-	for _, v := range r.Vulnerabilities {
-		list = append(list, v.CVE)
-	}
-	return list
-}
 
 func TestScanFindsWhatIsThereAndProvesThatItIsGone(t *testing.T) {
 	hosts := newNetwork()
@@ -99,6 +43,39 @@ func TestScanFindsWhatIsThereAndProvesThatItIsGone(t *testing.T) {
 	}
 	if after.ReportID == before.ReportID || len(s.Scans()) != 2 {
 		t.Errorf("the proof is the old report, or there are %d scans", len(s.Scans()))
+	}
+}
+
+func TestScanOverGVMsSocket(t *testing.T) {
+	s, err := gvmtest.Start(t.Context(), filepath.Join(t.TempDir(), "gvmd.sock"), newNetwork().look)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	report, err := open(t, s).Scan(t.Context(), exposure())
+	if err != nil || !report.Done || len(report.Vulnerabilities) != 3 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+}
+
+// TestScanTellsThatItIsAlive: without heartbeats Temporal would begin a second attempt beside a scan of an hour.
+func TestScanTellsThatItIsAlive(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	beats := make(chan string, 100)
+	env.SetOnActivityHeartbeatListener(func(info *activity.Info, _ converter.EncodedValues) { beats <- info.ActivityType.Name })
+	activities.Bind(env, activities.Scan, open(t, s).Scan)
+	if _, err := env.ExecuteActivity(activities.Scan.Name, exposure()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case name := <-beats:
+		if name != activities.Scan.Name {
+			t.Errorf("heartbeat of %s", name)
+		}
+	default:
+		t.Error("no heartbeat")
 	}
 }
 
@@ -127,63 +104,6 @@ func TestLaterAttemptFollowsTheEarlierOne(t *testing.T) {
 	}
 	if scans := s.Scans(); len(scans) != 1 || s.Count("task") != 1 {
 		t.Errorf("started %v; want one scan", scans)
-	}
-}
-
-// persist asks again as a workflow does, while the error says that it may help.
-func persist(t *testing.T, scanner *gvm.Scanner, req activities.ScanRequest) (report activities.ScanReport, err error) {
-	t.Helper()
-	for range 20 {
-		report, err = scanner.Scan(t.Context(), req)
-		var mark interface{ Permanent() bool }
-		if err == nil || (errors.As(err, &mark) && mark.Permanent()) {
-			return report, err
-		}
-	}
-	return report, err
-}
-
-func TestEachFaultEndsInOneScan(t *testing.T) {
-	for name, fault := range map[string]gvmtest.Fault{
-		"the answer to start_task is lost":    {Command: "start_task", CutAfter: true},
-		"start_task never arrives":            {Command: "start_task", CutBefore: true},
-		"start_task is answered by no GMP":    {Command: "start_task", WrongBody: true},
-		"start_task meets 503":                {Command: "start_task", Status: 503},
-		"the answer to create_target is lost": {Command: "create_target", CutAfter: true},
-		"the answer to create_task is lost":   {Command: "create_task", CutAfter: true},
-		"create_task is answered by no GMP":   {Command: "create_task", WrongBody: true},
-		"get_tasks meets 503 for a while":     {Command: "get_tasks", Status: 503, Times: 12},
-		"the report breaks off":               {Command: "get_reports", HalfBody: true},
-		"the report is no GMP":                {Command: "get_reports", WrongBody: true},
-		"log-in meets 503 for a while":        {Command: "authenticate", Status: 503, Times: 12},
-		"the first three answers are cut off": {Delay: time.Millisecond, CutAfter: true, Times: 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := gvmtest.NewServer(t, newNetwork().look)
-			s.Inject(fault)
-			report, err := persist(t, open(t, s), exposure())
-			if err != nil || !report.Done || len(report.Vulnerabilities) != 3 {
-				t.Errorf("got %+v, %v; want the three vulnerabilities", report, err)
-			}
-			if len(s.Scans()) != 1 || s.Count("task") != 1 || s.Count("target") != 1 {
-				t.Errorf("%d scans of %d tasks on %d targets; want one of each", len(s.Scans()), s.Count("task"), s.Count("target"))
-			}
-		})
-	}
-}
-
-func TestTwoAttemptsAtOnceFollowOneScan(t *testing.T) {
-	s := gvmtest.NewServer(t, newNetwork().look)
-	scanner := open(t, s)
-	var reports [2]activities.ScanReport
-	var errs [2]error
-	var both sync.WaitGroup
-	for i := range reports {
-		both.Go(func() { reports[i], errs[i] = scanner.Scan(t.Context(), exposure()) })
-	}
-	both.Wait()
-	if errors.Join(errs[:]...) != nil || reports[0].TaskID != reports[1].TaskID || len(s.Scans()) != 1 {
-		t.Errorf("attempts followed %q and %q in %d scans, %v", reports[0].TaskID, reports[1].TaskID, len(s.Scans()), errs)
 	}
 }
 

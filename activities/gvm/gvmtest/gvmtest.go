@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,22 +70,16 @@ func NewServer(tb testing.TB, look func(address string) Host) *Server {
 	return s
 }
 
-// Start starts a stand-in on address until Close.
+// Start starts a stand-in until Close: on host:port with TLS, or on the path of a unix socket without.
 func Start(ctx context.Context, address string, look func(address string) Host) (*Server, error) {
-	certificate, err := selfSigned()
-	if err != nil {
-		return nil, err
-	}
-	var config net.ListenConfig
-	plain, err := config.Listen(ctx, "tcp", address)
+	listener, pin, err := listen(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("gvmtest: %w", err)
 	}
-	sum := sha256.Sum256(certificate.Certificate[0])
 	s := &Server{
-		Address:  plain.Addr().String(),
-		SHA256:   hex.EncodeToString(sum[:]),
-		listener: tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}),
+		Address:  listener.Addr().String(),
+		SHA256:   pin,
+		listener: listener,
 		look:     look,
 		pace:     20 * time.Millisecond,
 		open:     map[net.Conn]bool{},
@@ -93,6 +88,23 @@ func Start(ctx context.Context, address string, look func(address string) Host) 
 	s.objects = feed()
 	s.serving.Go(s.serve)
 	return s, nil
+}
+
+func listen(ctx context.Context, address string) (listener net.Listener, pin string, err error) {
+	var config net.ListenConfig
+	if strings.HasPrefix(address, "/") {
+		listener, err = config.Listen(ctx, "unix", address)
+		return listener, "", err
+	}
+	certificate, err := selfSigned()
+	if err != nil {
+		return nil, "", err
+	}
+	if listener, err = config.Listen(ctx, "tcp", address); err != nil {
+		return nil, "", err
+	}
+	sum := sha256.Sum256(certificate.Certificate[0])
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), hex.EncodeToString(sum[:]), nil
 }
 
 // Close ends the stand-in and every connection to it.
@@ -157,7 +169,7 @@ func (s *Server) Interrupt() {
 func selfSigned() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("gvmtest: make key: %w", err)
+		return tls.Certificate{}, fmt.Errorf("make key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
@@ -169,7 +181,7 @@ func selfSigned() (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("gvmtest: make certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("make certificate: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
