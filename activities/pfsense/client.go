@@ -105,6 +105,8 @@ func (c *client) bar(err error) {
 	c.refused, c.until = err, time.Now().Add(loginPause)
 }
 
+var errNoAlias = errors.New("is not there")
+
 // read looks the alias up by name.
 func (c *client) read(ctx context.Context) (entries, error) {
 	var all []entries
@@ -112,7 +114,7 @@ func (c *client) read(ctx context.Context) (entries, error) {
 		return entries{}, err
 	}
 	if len(all) != 1 || all[0].Name != c.alias {
-		return entries{}, activities.Permanent(fmt.Errorf("alias %s: found %d: make one of type host that holds the placeholder, and a block rule that uses it", c.alias, len(all)))
+		return entries{}, activities.Permanent(fmt.Errorf("alias %s: %w: make one of type host that holds the placeholder, and a block rule that uses it", c.alias, errNoAlias))
 	}
 	found := all[0]
 	if found.Type != "host" {
@@ -191,6 +193,12 @@ func (c *client) table(ctx context.Context) ([]string, error) {
 	}
 	err := c.call(ctx, http.MethodGet, "/api/v2/diagnostics/table?"+url.Values{"id": {c.alias}}.Encode(), nil, &table)
 	return table.Entries, err
+}
+
+// noTable reports whether the firewall says that it has no such table, which then blocks nothing.
+func noTable(err error) bool {
+	f, ok := errors.AsType[*fault](err)
+	return ok && f.status == http.StatusNotFound && f.id != ""
 }
 
 // killRounds bounds how often states are killed: a flood that no rule stops makes new ones for ever.

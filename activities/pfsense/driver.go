@@ -36,11 +36,11 @@ func (d *Driver) Observe(ctx context.Context, batch []soar.Action) ([]activities
 		return nil, err
 	}
 	wanted, err := d.client.read(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoAlias) { // an alias that somebody deleted holds nothing of ours
 		return nil, err
 	}
 	enforced, err := d.client.table(ctx)
-	if err != nil {
+	if err != nil && !noTable(err) {
 		return nil, err
 	}
 	seen := make([]activities.Observation, len(batch))
@@ -94,7 +94,11 @@ func (d *Driver) Undo(ctx context.Context, batch []soar.Action) error {
 	if err != nil {
 		return err
 	}
-	return d.change(ctx, batch, targets, d.letGo)
+	err = d.change(ctx, batch, targets, d.letGo)
+	if errors.Is(err, errNoAlias) {
+		return nil // somebody deleted the alias, and our entries with it; Observe tells whether that is in force
+	}
+	return err
 }
 
 func hold(e *entries, target netip.Addr, id string) error {

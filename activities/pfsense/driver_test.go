@@ -156,6 +156,29 @@ func TestAliasIsNeverEmptied(t *testing.T) {
 	}
 }
 
+// Somebody deletes the alias: nothing can be blocked, and what was blocked is gone, so its release must come to an end.
+func TestDeletedAlias(t *testing.T) {
+	firewall := pfsensetest.NewServer(t)
+	driver := open(t, firewall)
+	if err := driver.Apply(t.Context(), block()); err != nil {
+		t.Fatal(err)
+	}
+	firewall.RemoveAlias(pfsensetest.Alias)
+	if err := driver.Undo(t.Context(), block()); err != nil {
+		t.Fatal(err)
+	}
+	if seen, err := driver.Observe(t.Context(), block()); err != nil || seen[0].Gone() {
+		t.Errorf("still in the packet filter, but observed %+v, %v", seen, err)
+	}
+	firewall.ApplyByHand()
+	if seen, err := driver.Observe(t.Context(), block()); err != nil || !seen[0].Gone() {
+		t.Errorf("observed %+v, %v", seen, err)
+	}
+	if err := driver.Apply(t.Context(), block()); !permanent(err) || !strings.Contains(err.Error(), "make one of type host") {
+		t.Errorf("apply: %v", err)
+	}
+}
+
 func TestWrongKeyIsTriedOnce(t *testing.T) {
 	firewall := pfsensetest.NewServer(t)
 	t.Setenv("SALLYPORT_TEST_PFSENSE", "wrong")

@@ -126,7 +126,7 @@ func (f *Firewall) apply(*http.Request) (int, string, any) {
 }
 
 func (f *Firewall) showTable(r *http.Request) (int, string, any) {
-	if name := r.URL.Query().Get("id"); name != Alias {
+	if name := r.URL.Query().Get("id"); name != Alias || f.table == nil {
 		return http.StatusNotFound, "MODEL_OBJECT_NOT_FOUND", nil
 	}
 	return http.StatusOK, "SUCCESS", map[string]any{"id": Alias, "entries": append([]string{}, f.table...)}

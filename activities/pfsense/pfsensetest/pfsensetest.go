@@ -166,12 +166,13 @@ func (f *Firewall) InsertAlias(name string) {
 	f.renumber()
 }
 
-// RemoveAlias removes an alias with all that it holds.
+// RemoveAlias removes an alias with all that it holds; the packet filter has it until somebody applies that.
 func (f *Firewall) RemoveAlias(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.aliases = slices.DeleteFunc(f.aliases, func(a alias) bool { return a.Name == name })
 	f.renumber()
+	f.dirty("aliases")
 }
 
 // Lock takes the configuration's lock: each write answers 503 until Unlock.
@@ -238,7 +239,11 @@ func (f *Firewall) dirty(subsystem string) {
 
 // applyNow puts the alias in force, as pf shows it: addresses in their canonical form.
 func (f *Firewall) applyNow() {
-	f.table = nil
+	f.table, f.pending = nil, nil
+	if f.ours().Name == "" {
+		return // no alias, no table
+	}
+	f.table = []string{}
 	for _, text := range f.ours().Address {
 		if address, err := netip.ParseAddr(text); err == nil {
 			text = address.String()
@@ -247,7 +252,6 @@ func (f *Firewall) applyNow() {
 			f.table = append(f.table, text)
 		}
 	}
-	f.pending = nil
 }
 
 // String names the stand-in in a lab's log.
