@@ -168,11 +168,13 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// broken keeps what kind of failure it was and drops the address: it may hold what a person typed.
+// broken keeps what went wrong and drops what is wrapped around it: the address, which may hold what a person typed.
 func broken(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
 	}
-	return err
 }

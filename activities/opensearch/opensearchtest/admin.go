@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -133,19 +132,41 @@ func (c *Cluster) health(in *call) reply {
 	if err != nil {
 		return replyTo(err)
 	}
+	if in.param("expand_wildcards") == "all" {
+		found = c.withClosed(expression)
+	}
 	status, each := "green", map[string]any{}
 	for _, index := range found {
-		own := "green"
-		if slices.ContainsFunc(index.shards, func(s *shard) bool { return s.missing }) {
-			own, status = "red", "red"
+		own, shards := "green", map[string]any{}
+		for _, s := range index.shards {
+			down := s.missing || index.closed
+			if down {
+				own, status = "red", "red"
+			}
+			shards[strconv.Itoa(s.number)] = map[string]any{"primary_active": !down}
 		}
-		each[index.name] = map[string]any{"status": own, "number_of_shards": len(index.shards)}
+		entry := map[string]any{"status": own, "number_of_shards": len(index.shards)}
+		if in.param("level") == "shards" {
+			entry["shards"] = shards
+		}
+		each[index.name] = entry
 	}
 	answer := map[string]any{"cluster_name": "opensearchtest", "status": status, "timed_out": false, "number_of_nodes": 1}
-	if in.param("level") == "indices" {
+	if in.param("level") == "indices" || in.param("level") == "shards" {
 		answer["indices"] = each
 	}
 	return ok(answer)
+}
+
+// withClosed finds indices as a pattern with expand_wildcards=all does.
+func (c *Cluster) withClosed(expression string) (found []*index) {
+	for part := range strings.SplitSeq(expression, ",") {
+		names, _ := c.expand(part)
+		for _, name := range names {
+			found = append(found, c.indices[name])
+		}
+	}
+	return found
 }
 
 // stats answers _stats?level=shards: a red shard is simply absent, with no failure counted.

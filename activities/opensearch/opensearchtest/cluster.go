@@ -31,6 +31,7 @@ type Cluster struct {
 	aliases   map[string]map[string]bool // alias -> index -> is write index
 	pits      map[string]*pit
 	faults    []*Fault
+	observers []Fault
 	calls     map[string]int
 	serial    int
 	refresh   time.Duration
@@ -126,7 +127,7 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	fault := c.take(in)
+	fault, observers := c.take(in)
 	if fault.before(w, r) {
 		return
 	}
@@ -134,6 +135,9 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.calls[in.operation]++
 	answer := c.route(in)
 	c.mu.Unlock()
+	for _, o := range observers {
+		o.then()
+	}
 	fault.spoil(&answer)
 	if fault.after(w) {
 		return

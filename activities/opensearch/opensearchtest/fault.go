@@ -23,8 +23,8 @@ type Fault struct {
 	Body      string        // answer 200 with this instead, after the effect
 	Partial   bool          // say that a shard failed
 	TimedOut  bool          // say that time ran out
-	Then      func()        // called after the effect, before the answer
 
+	then   func()
 	lifted bool
 }
 
@@ -41,13 +41,29 @@ func (c *Cluster) Inject(f Fault) (lift func()) {
 	}
 }
 
-// take finds the fault that this request runs into, or an empty one.
-func (c *Cluster) take(in *call) Fault {
+// Observe calls then after the effect of each request of an operation whose path contains path, before its answer.
+func (c *Cluster) Observe(operation, path string, then func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.observers = append(c.observers, Fault{Operation: operation, Path: path, then: then})
+}
+
+func (f *Fault) concerns(in *call) bool {
+	return (f.Operation == "" || f.Operation == in.operation) && strings.Contains(in.URL.Path, f.Path)
+}
+
+// take finds the fault that this request runs into, or an empty one.
+func (c *Cluster) take(in *call) (taken Fault, observers []Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range c.observers {
+		if o.concerns(in) {
+			observers = append(observers, o)
+		}
+	}
 	c.faults = slices.DeleteFunc(c.faults, func(f *Fault) bool { return f.lifted })
 	for _, f := range c.faults {
-		if f.Operation != "" && f.Operation != in.operation || !strings.Contains(in.URL.Path, f.Path) {
+		if !f.concerns(in) {
 			continue
 		}
 		if f.Skip > 0 {
@@ -58,9 +74,9 @@ func (c *Cluster) take(in *call) Fault {
 			f.lifted = true
 		}
 		f.Times = max(0, f.Times-1)
-		return *f
+		return *f, observers
 	}
-	return Fault{}
+	return Fault{}, observers
 }
 
 // before acts ahead of the effect; true: the request is over.
@@ -95,9 +111,6 @@ func (f Fault) before(w http.ResponseWriter, r *http.Request) bool {
 
 // spoil changes an answer after the effect.
 func (f Fault) spoil(answer *reply) {
-	if f.Then != nil {
-		f.Then()
-	}
 	if f.Body != "" {
 		*answer = reply{http.StatusOK, rawBody(f.Body)}
 	}
@@ -189,6 +202,15 @@ func (c *Cluster) SetRefresh(index string, every time.Duration) {
 	}
 }
 
+// SetClosed closes an index, or opens it again.
+func (c *Cluster) SetClosed(index string, closed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if in := c.indices[index]; in != nil {
+		in.closed = closed
+	}
+}
+
 // DeleteIndex drops an index, as retention does.
 func (c *Cluster) DeleteIndex(name string) {
 	c.mu.Lock()
@@ -225,4 +247,25 @@ func (c *Cluster) Documents(pattern string) map[string]json.RawMessage {
 		}
 	}
 	return all
+}
+
+// Acknowledged are the documents at or below the global checkpoint, with their sequence numbers.
+func (s Shard) Acknowledged() map[string]int64 {
+	all := map[string]int64{}
+	s.do(func(_ *index, sh *shard) {
+		for id, doc := range sh.engine {
+			if doc.seq <= sh.global {
+				all[id] = doc.seq
+			}
+		}
+	})
+	return all
+}
+
+// Has reports whether an index of this name and UUID is there.
+func (c *Cluster) Has(index, uuid string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	in := c.indices[index]
+	return in != nil && in.uuid == uuid
 }

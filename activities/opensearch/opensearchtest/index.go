@@ -226,9 +226,20 @@ func (c *Cluster) describe(in *call) reply {
 			delete(all, "mappings")
 			delete(all, "settings")
 		}
+		if part == "_settings" && in.param("flat_settings") == "true" {
+			all["settings"] = flat(index.settings())
+		}
 		answer[index.name] = all
 	}
 	return ok(answer)
+}
+
+func flat(settings map[string]any) map[string]any {
+	dotted := map[string]any{}
+	for name, value := range flatten(settings) {
+		dotted["index."+name] = value
+	}
+	return dotted
 }
 
 func putMapping(found []*index, text []byte) reply {

@@ -1,0 +1,155 @@
+// Package detect reads streams of events, matches rules on them, keeps what matched in the ledger and tells incidents.
+//
+// Reading order: tail.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
+// stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, then dispatch.go (the
+// ledger becomes incidents) with shape.go and bucket.go.
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// Matcher tries every rule of one mapping on an event. It is safe for one goroutine at a time per call.
+type Matcher interface {
+	// Match returns one detection per rule that matches source, a document's raw bytes. It fills what the rule and the
+	// event say (rule, event time, entity, asset, observables, tactics, techniques, CVEs, summary, opens); reader and
+	// ledger fill the rest. An error means that the event can't be read; it is counted, and the stream goes on.
+	Match(source []byte) ([]soar.Detection, error)
+}
+
+// Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.
+type Signaller interface {
+	// SignalIncident delivers news and starts an incident where none runs.
+	SignalIncident(ctx context.Context, news activities.News) (activities.None, error)
+	// SignalOpenIncident delivers news only where an incident runs, and reports whether one did.
+	SignalOpenIncident(ctx context.Context, news activities.News) (open bool, err error)
+}
+
+// Parts are what a Detect is made of. All but Log and Now must be set.
+type Parts struct {
+	Config    Config
+	State     *opensearch.Client                    // keeps cursors and ledger
+	Clusters  map[string]*opensearch.Client         // that streams name
+	Matcher   func(mapping string) (Matcher, error) // asked at each lease term, so that newer rules are taken up
+	Signaller Signaller
+	Metrics   *Metrics
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Detect carries out the steps of role detect. It keeps nothing between two calls but the dispatcher's token bucket.
+type Detect struct {
+	Parts
+	streams map[string]Stream
+	cursors *opensearch.Cursors
+	ledger  *opensearch.Ledger
+	bucket  *bucket
+}
+
+// New returns the role's steps; it checks the config and that every stream's cluster and mapping are there.
+func New(parts Parts) (*Detect, error) {
+	if faults := parts.Config.Validate(); len(faults) > 0 {
+		return nil, fmt.Errorf("detect: %w", faults)
+	}
+	if parts.State == nil || parts.Matcher == nil || parts.Signaller == nil || parts.Metrics == nil {
+		return nil, errors.New("detect: a part is missing")
+	}
+	if parts.Log == nil {
+		parts.Log = slog.New(slog.DiscardHandler)
+	}
+	if parts.Now == nil {
+		parts.Now = time.Now
+	}
+	d := &Detect{
+		Parts: parts, streams: map[string]Stream{}, cursors: opensearch.NewCursors(parts.State),
+		ledger: opensearch.NewLedger(parts.State), bucket: newBucket(parts.Config.NewIncidents.withDefaults(), parts.Now),
+	}
+	for _, stream := range parts.Config.Streams {
+		if _, err := d.cluster(stream); err != nil {
+			return nil, err
+		}
+		if _, err := parts.Matcher(stream.Mapping); err != nil {
+			return nil, fmt.Errorf("stream %s: %w", stream.Name, err)
+		}
+		d.streams[stream.Name] = stream.withDefaults()
+	}
+	return d, nil
+}
+
+func (d *Detect) cluster(s Stream) (*opensearch.Client, error) {
+	if s.Cluster == "" {
+		return d.State, nil
+	}
+	client := d.Clusters[s.Cluster]
+	if client == nil {
+		return nil, fmt.Errorf("stream %s: cluster %q is not configured", s.Name, s.Cluster)
+	}
+	return client, nil
+}
+
+// ClaimDetections carries out activities.ClaimDetections.
+func (d *Detect) ClaimDetections(ctx context.Context, in activities.ClaimRequest) (activities.Claimed, error) {
+	return d.ledger.Claim(ctx, in)
+}
+
+// ListUnclaimed carries out activities.ListUnclaimed, at most 50 incidents with 500 detections each at a time.
+func (d *Detect) ListUnclaimed(ctx context.Context, in activities.SweepRequest) (activities.Sweep, error) {
+	if in.Older <= 0 {
+		return activities.Sweep{}, activities.Permanent(errors.New("sweep without an age"))
+	}
+	return d.ledger.Unclaimed(ctx, d.Now().Add(-in.Older))
+}
+
+// lease is a context that ends with the term, or when the worker stops, so that another worker takes over at once.
+func lease(ctx context.Context, term time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, term)
+	if !activity.IsActivity(ctx) {
+		return ctx, cancel
+	}
+	stopping := activity.GetWorkerStopChannel(ctx)
+	go func() {
+		select {
+		case <-stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// heartbeat tells Temporal that the term goes on, with what it did so far.
+func heartbeat(ctx context.Context, progress any) {
+	if activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx, progress)
+	}
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// retryable hides a permanent fault below: what a reader can't do now (a missing right, an index not made yet) an
+// administrator may mend, and the stream goes on by itself.
+type retryable struct{ error }
+
+// Permanent says no.
+func (retryable) Permanent() bool { return false }
+
+// Unwrap implements errors.Unwrap.
+func (r retryable) Unwrap() error { return r.error }

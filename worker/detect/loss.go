@@ -1,0 +1,42 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// LossRule is the rule of a detection that says: events were lost.
+const LossRule = "sallyport-loss"
+
+// lose reports an index that was deleted before it was read to its end: a proven loss, and an incident of its own. Its
+// id is made of the shard, so a repeated report meets itself.
+func (s *slot) lose(ctx context.Context, position *opensearch.Position) error {
+	unread := position.Known - position.Seq
+	if unread <= 0 {
+		return nil
+	}
+	now := s.now().UTC()
+	created := position.Created
+	if created.IsZero() {
+		created = now // nobody can tell any more; the report is written once, before the position is dropped
+	}
+	s.log.Error("index was deleted before it was read to its end", "index", position.Index, "shard", position.Shard, "unread", unread)
+	loss := soar.Detection{
+		Rule:      soar.Rule{ID: LossRule, Title: "Events were deleted before they were read", Level: soar.High},
+		Stream:    s.stream.Name,
+		Event:     soar.EventRef{IndexUUID: position.UUID, Index: position.Index, ID: fmt.Sprintf("loss/%d", position.Shard)},
+		EventTime: now, ReadAt: now, Opens: true,
+		Entity:  soar.Entity{Family: "stream", Name: s.stream.Name},
+		Summary: fmt.Sprintf("index %s was deleted with %d operations of shard %d unread", position.Index, unread, position.Shard),
+	}
+	written, err := s.d.ledger.Write(ctx, []opensearch.Entry{{Detection: loss, IndexCreated: created}})
+	if err != nil {
+		return err
+	}
+	s.d.Metrics.lost.WithLabelValues(s.stream.Name).Add(float64(unread))
+	s.term.Detections += int64(written)
+	return nil
+}

@@ -1,0 +1,68 @@
+package detect
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream or sallyport_dispatch.
+type Metrics struct {
+	documents   *prometheus.CounterVec
+	detections  *prometheus.CounterVec
+	duplicates  *prometheus.CounterVec
+	late        *prometheus.CounterVec
+	unreadable  *prometheus.CounterVec
+	timeless    *prometheus.CounterVec
+	holes       *prometheus.CounterVec
+	refreshes   *prometheus.CounterVec
+	rewinds     *prometheus.CounterVec
+	lost        *prometheus.CounterVec
+	failures    *prometheus.CounterVec
+	lateness    *prometheus.HistogramVec
+	lag         *prometheus.GaugeVec
+	unread      *prometheus.GaugeVec
+	missing     *prometheus.GaugeVec
+	watermark   *prometheus.GaugeVec
+	signals     *prometheus.CounterVec
+	waiting     prometheus.Gauge
+	overload    prometheus.Gauge
+	unsignalled prometheus.Counter
+}
+
+// NewMetrics makes the collectors and registers them.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		registry.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		registry.MustRegister(v)
+		return v
+	}
+	m := &Metrics{
+		documents:  counter("sallyport_stream_documents_total", "Documents evaluated.", "stream"),
+		detections: counter("sallyport_stream_detections_total", "Detections that are new in the ledger.", "stream"),
+		duplicates: counter("sallyport_stream_duplicates_total", "Detections that the ledger had already.", "stream"),
+		late:       counter("sallyport_stream_late_total", "Detections whose event was older than late_after.", "stream"),
+		unreadable: counter("sallyport_stream_unreadable_total", "Events that no rule could be tried on; each is named in the log.", "stream", "reason"),
+		timeless:   counter("sallyport_stream_timeless_total", "Detections whose event had no usable time; the time of reading stands in.", "stream"),
+		holes:      counter("sallyport_stream_holes_total", "Sequence numbers without a document, proved by a refresh.", "stream"),
+		refreshes:  counter("sallyport_stream_refreshes_total", "Refreshes forced at holes.", "stream"),
+		rewinds:    counter("sallyport_stream_rewinds_total", "Shards read again because their history changed.", "stream"),
+		lost:       counter("sallyport_stream_lost_total", "Operations of indices that were deleted before they were read.", "stream"),
+		failures:   counter("sallyport_stream_failures_total", "Polls or shards that could not be read.", "stream"),
+		lag:        gauge("sallyport_stream_lag_documents", "Operations up to the global checkpoint that are not read yet.", "stream", "index", "shard"),
+		unread:     gauge("sallyport_stream_unread_seconds", "For how long a shard has had something unread.", "stream", "index", "shard"),
+		missing:    gauge("sallyport_stream_missing_shards", "Shards without a started primary.", "stream", "slot"),
+		watermark:  gauge("sallyport_stream_watermark_timestamp_seconds", "All that was acknowledged before this time has been evaluated.", "stream", "slot"),
+		signals:    counter("sallyport_dispatch_signals_total", "Signals to incidents.", "kind"),
+		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sallyport_stream_lateness_seconds", Help: "From an event's time to its reading, for events that matched.",
+			Buckets: []float64{1, 2, 5, 10, 30, 60, 300, 3600, 86400, 604800},
+		}, []string{"stream"}),
+		waiting:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_dispatch_waiting_detections", Help: "Detections read from the ledger and not signalled yet."}),
+		overload:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_dispatch_overload", Help: "1 while new incidents wait for a token."}),
+		unsignalled: prometheus.NewCounter(prometheus.CounterOpts{Name: "sallyport_dispatch_failures_total", Help: "Signals or polls of the ledger that failed and will be tried again."}),
+	}
+	registry.MustRegister(m.lateness, m.waiting, m.overload, m.unsignalled)
+	return m
+}

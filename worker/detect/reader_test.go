@@ -1,0 +1,277 @@
+package detect_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/worker/detect"
+)
+
+// patience bounds every wait for a fact.
+const patience = 15 * time.Second
+
+// event is what the tests' streams hold.
+type event struct {
+	Host  string    `json:"host"`
+	Level string    `json:"level,omitempty"`
+	Time  time.Time `json:"time"`
+	N     int       `json:"n"`
+}
+
+// everyEvent is a rule set of one rule that every event with a host matches.
+type everyEvent struct{}
+
+func (everyEvent) Match(source []byte) ([]soar.Detection, error) {
+	var e event
+	if err := json.Unmarshal(source, &e); err != nil {
+		return nil, fmt.Errorf("decode event: %w", err)
+	}
+	if e.Host == "panic" {
+		panic("a rule with a bug")
+	}
+	if e.Host == "" {
+		return nil, nil
+	}
+	level := soar.Medium
+	if e.Level != "" {
+		level = soar.Level(e.Level)
+	}
+	return []soar.Detection{{
+		Rule: soar.Rule{ID: "every", Title: "every event", Level: level}, EventTime: e.Time,
+		Entity: soar.Entity{Family: "host", Name: e.Host}, Asset: soar.Asset{Name: e.Host}, Summary: fmt.Sprintf("event %d", e.N),
+	}}, nil
+}
+
+// bench is a cluster with streams on it and what reads them.
+type bench struct {
+	*testing.T
+	server    *opensearchtest.Server // nil on a real one
+	client    *opensearch.Client
+	prefix    string
+	signaller *incidents
+	registry  *prometheus.Registry
+	metrics   *detect.Metrics
+}
+
+func newBench(t *testing.T, options ...opensearchtest.Option) *bench {
+	server := opensearchtest.NewServer(t, options...)
+	return openBench(t, server, server.URL, "ev-")
+}
+
+func openBench(t *testing.T, server *opensearchtest.Server, address, prefix string) *bench {
+	t.Helper()
+	client, err := opensearch.Open(t.Context(), opensearch.Config{URL: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.EnsureTemplates(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	return &bench{T: t, server: server, client: client, prefix: prefix, signaller: newIncidents(), registry: registry, metrics: detect.NewMetrics(registry)}
+}
+
+// stream is the tests' stream: quick polls.
+func (b *bench) stream(change ...func(*detect.Stream)) detect.Stream {
+	lag := 1
+	s := detect.Stream{Name: "events", Index: b.prefix + "*", Mapping: "test", From: detect.FromBeginning, Poll: 100 * time.Millisecond, Lag: &lag, Page: 100}
+	for _, c := range change {
+		c(&s)
+	}
+	return s
+}
+
+func (b *bench) detect(config detect.Config) *detect.Detect {
+	b.Helper()
+	d, err := detect.New(detect.Parts{
+		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
+		Log:     slog.New(slog.NewTextHandler(b.Output(), nil)),
+		Matcher: func(string) (detect.Matcher, error) { return everyEvent{}, nil },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return d
+}
+
+// read keeps slots of a stream read, as the stream's workflow does, until stop is called; stop returns when they have.
+func (b *bench) read(stream detect.Stream) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	var running sync.WaitGroup
+	d := b.detect(detect.Config{Streams: []detect.Stream{stream}})
+	for slot := range max(1, stream.Slots) {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				_, err := d.ReadSlot(ctx, activities.SlotRequest{Stream: stream.Name, Slot: slot, Term: time.Minute})
+				if err != nil {
+					b.Log(err)
+				}
+				var permanent interface{ Permanent() bool }
+				if errors.As(err, &permanent) && permanent.Permanent() {
+					b.Errorf("reader ends for good: %v", err)
+					return
+				}
+			}
+		})
+	}
+	var once sync.Once
+	stop = func() { once.Do(func() { cancel(); running.Wait() }) }
+	b.Cleanup(stop)
+	return stop
+}
+
+// put writes n events with ids prefix-0.. into an index, one bulk of 50 after the other.
+func (b *bench) put(index, ids string, n int) {
+	b.Helper()
+	var docs []opensearch.NewDocument
+	for i := range n {
+		docs = append(docs, opensearch.NewDocument{Index: index, ID: fmt.Sprintf("%s-%d", ids, i), Doc: event{Host: fmt.Sprintf("host-%d", i%7), Time: time.Now(), N: i}})
+	}
+	for len(docs) > 0 {
+		part := docs[:min(50, len(docs))]
+		b.until("events are written", func() bool { // a writer repeats what may not have arrived
+			_, err := b.client.CreateAll(b.Context(), part)
+			return err == nil
+		})
+		docs = docs[len(part):]
+	}
+}
+
+// ledger reads the whole ledger: detections by event id. Two for the same event and rule fail the test.
+func (b *bench) ledger() map[string]soar.Detection {
+	b.Helper()
+	if err := b.client.Refresh(b.Context(), opensearch.LedgerPattern); err != nil {
+		b.Fatal(err)
+	}
+	found := map[string]soar.Detection{}
+	var after []json.RawMessage
+	for {
+		body := map[string]any{
+			"size": 5000, "sort": []any{map[string]string{"event.id": "asc"}, map[string]string{"event.index_uuid": "asc"}},
+			"query": map[string]any{"prefix": map[string]any{"event.index": b.prefix}},
+		}
+		if after != nil {
+			body["search_after"] = after
+		}
+		var page opensearch.Result
+		if err := b.client.Search(b.Context(), opensearch.LedgerPattern, body, &page); err != nil {
+			b.Fatal(err)
+		}
+		for _, hit := range page.Hits.Hits {
+			var d soar.Detection
+			if err := json.Unmarshal(hit.Source, &d); err != nil {
+				b.Fatal(err)
+			}
+			key := d.Event.Index + "/" + d.Event.ID
+			if old, twice := found[key]; twice && old.Event.IndexUUID == d.Event.IndexUUID {
+				b.Errorf("the ledger has %s twice", key)
+			}
+			found[key] = d
+			after = hit.Sort
+		}
+		if len(page.Hits.Hits) < 5000 {
+			return found
+		}
+	}
+}
+
+// until waits for a fact.
+func (b *bench) until(what string, fact func() bool) {
+	b.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !fact() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			b.Fatalf("not in %s: %s", patience, what)
+		}
+	}
+}
+
+// untilRead waits until the ledger has every one of the wanted events.
+func (b *bench) untilRead(index, ids string, n int) {
+	b.Helper()
+	b.until(fmt.Sprintf("%d events %s/%s-* in the ledger", n, index, ids), func() bool {
+		found := b.ledger()
+		for i := range n {
+			if _, there := found[fmt.Sprintf("%s/%s-%d", index, ids, i)]; !there {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// watchCursor checks after each save that the cursor has passed no acknowledged document that the ledger lacks.
+func (b *bench) watchCursor() {
+	b.server.Observe("doc", "/sallyport-cursors/", func() {
+		for name, source := range b.server.Documents("sallyport-cursors") {
+			var cursor opensearch.Cursor
+			if json.Unmarshal(source, &cursor) != nil || cursor.Reader == "stream/events" {
+				continue
+			}
+			for _, position := range cursor.Shards {
+				b.checkPosition(name, position)
+			}
+		}
+	})
+}
+
+func (b *bench) checkPosition(name string, position opensearch.Position) {
+	if !b.server.Has(position.Index, position.UUID) {
+		return
+	}
+	for id, seq := range b.server.Shard(position.Index, position.Shard).Acknowledged() {
+		if seq > position.Seq {
+			continue
+		}
+		d := soar.Detection{Rule: soar.Rule{ID: "every"}, Event: soar.EventRef{IndexUUID: position.UUID, ID: id}}
+		ref := opensearch.DetectionRefFor(d, position.Created)
+		if _, there := b.server.Documents(ref.Index)[ref.Index+"/"+ref.ID]; !there {
+			b.Errorf("%s stands at %d of %s[%d], but %s (%d) is not in the ledger", name, position.Seq, position.Index, position.Shard, id, seq)
+		}
+	}
+}
+
+// cursorOf reads a reader's cursor.
+func (b *bench) cursorOf(reader string) opensearch.Cursor {
+	b.Helper()
+	held, err := opensearch.NewCursors(b.client).Load(b.Context(), reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return held.Cursor
+}
+
+// counter is the sum of a metric over its labels.
+func (b *bench) counter(name string) (sum float64) {
+	b.Helper()
+	families, err := b.registry.Gather()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return sum
+}

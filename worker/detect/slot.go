@@ -1,0 +1,190 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+)
+
+// slot is one lease term of one slot of a stream.
+type slot struct {
+	*tail
+	d       *Detect
+	stream  Stream
+	number  int
+	matcher Matcher
+	held    opensearch.Held
+	term    activities.SlotTerm
+}
+
+// ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
+// in the ledger. Two attempts at once do no harm: the cursor lets only one go on.
+func (d *Detect) ReadSlot(ctx context.Context, in activities.SlotRequest) (activities.SlotTerm, error) {
+	stream, known := d.streams[in.Stream]
+	if !known || in.Slot < 0 || in.Slot >= stream.Slots || in.Term <= 0 {
+		return activities.SlotTerm{}, activities.Permanent(fmt.Errorf("stream %q has no slot %d, or the term is %s", in.Stream, in.Slot, in.Term))
+	}
+	ctx, cancel := lease(ctx, in.Term)
+	defer cancel()
+	s, err := d.openSlot(ctx, stream, in.Slot)
+	if err != nil {
+		if ctx.Err() != nil {
+			return activities.SlotTerm{}, nil
+		}
+		return activities.SlotTerm{}, retryable{fmt.Errorf("stream %s slot %d: %w", stream.Name, in.Slot, err)}
+	}
+	err = s.run(ctx)
+	s.term.Watermark = s.watermark
+	if err != nil {
+		return s.term, retryable{fmt.Errorf("stream %s slot %d: %w", stream.Name, in.Slot, err)}
+	}
+	return s.term, nil
+}
+
+func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot, error) {
+	client, err := d.cluster(stream)
+	if err != nil {
+		return nil, err
+	}
+	matcher, err := d.Matcher(stream.Mapping)
+	if err != nil {
+		return nil, err
+	}
+	head, err := d.head(ctx, client, stream)
+	if err != nil {
+		return nil, err
+	}
+	s := &slot{d: d, stream: stream, number: number, matcher: matcher}
+	var positions map[shardKey]*opensearch.Position
+	if s.held, positions, err = d.seed(ctx, head, stream, number); err != nil {
+		return nil, err
+	}
+	s.held.Started = head.Started
+	s.tail = &tail{
+		client: client, pattern: stream.Index, page: stream.Page, lag: *stream.Lag, now: d.Now, log: d.Log.With("stream", stream.Name, "slot", number),
+		owns: func(key shardKey) bool { return key.slotOf(stream.Slots) == number },
+		sink: s.take, gone: s.lose, save: s.saveCursor, count: s.counts(),
+		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(),
+	}
+	return s, nil
+}
+
+// run polls until the lease ends. Only a cursor that can't be saved ends it earlier.
+func (s *slot) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		began := s.now()
+		err := s.poll(ctx)
+		heartbeat(ctx, s.term)
+		switch {
+		case ctx.Err() != nil:
+		case isFatal(err):
+			return err
+		case err != nil:
+			s.log.Warn("stream is not read to its end; the rest goes on", "error", err)
+		}
+		s.d.Metrics.watermark.WithLabelValues(s.stream.Name, strconv.Itoa(s.number)).Set(float64(s.watermark.UnixMilli()) / 1000)
+		pause(ctx, s.stream.Poll-s.now().Sub(began))
+	}
+	if !s.dirty {
+		return nil
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // so that the next term begins here
+	defer cancel()
+	return s.store(last)
+}
+
+// take makes detections of a page's documents and returns when they are in the ledger.
+func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []opensearch.Hit) error {
+	if len(hits) == 0 {
+		return nil
+	}
+	heartbeat(ctx, s.term)
+	if err := s.date(ctx, position); err != nil {
+		return err
+	}
+	var entries []opensearch.Entry
+	for _, hit := range hits {
+		entries = append(entries, s.evaluate(position, hit)...)
+	}
+	written, err := s.d.ledger.Write(ctx, entries)
+	if err != nil {
+		return err
+	}
+	m, name := s.d.Metrics, s.stream.Name
+	m.documents.WithLabelValues(name).Add(float64(len(hits)))
+	m.detections.WithLabelValues(name).Add(float64(written))
+	m.duplicates.WithLabelValues(name).Add(float64(len(entries) - written))
+	s.term.Documents += int64(len(hits))
+	s.term.Detections += int64(written)
+	return nil
+}
+
+// date learns when the position's index was created: it decides the ledger's month.
+func (s *slot) date(ctx context.Context, position *opensearch.Position) error {
+	if !position.Created.IsZero() {
+		return nil
+	}
+	created, err := s.client.Created(ctx, s.pattern)
+	if err != nil {
+		return err
+	}
+	for key, each := range s.positions {
+		if at, known := created[key.uuid]; known {
+			each.Created = at
+		}
+	}
+	if position.Created.IsZero() {
+		return errors.New("index was deleted while it was read")
+	}
+	s.dirty = true
+	return nil
+}
+
+func (s *slot) saveCursor(ctx context.Context) error {
+	s.held.Updated, s.held.Watermark = s.now().UTC(), s.watermark
+	s.held.Cursor.Shards = sortedPositions(s.positions)
+	return s.d.cursors.Save(ctx, &s.held)
+}
+
+func sortedPositions(positions map[shardKey]*opensearch.Position) []opensearch.Position {
+	sorted := make([]opensearch.Position, 0, len(positions))
+	for _, position := range positions {
+		sorted = append(sorted, *position)
+	}
+	slices.SortFunc(sorted, func(a, b opensearch.Position) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.UUID, b.UUID), cmp.Compare(a.Shard, b.Shard))
+	})
+	return sorted
+}
+
+// counts feeds the tail's numbers into the metrics.
+func (s *slot) counts() counts {
+	m, name := s.d.Metrics, s.stream.Name
+	shard := func(p *opensearch.Position) []string { return []string{name, p.Index, strconv.Itoa(p.Shard)} }
+	return counts{
+		holes:     func(n int) { m.holes.WithLabelValues(name).Add(float64(n)) },
+		refreshes: func(n int) { m.refreshes.WithLabelValues(name).Add(float64(n)) },
+		rewinds:   func(n int) { m.rewinds.WithLabelValues(name).Add(float64(n)) },
+		failures:  func() { m.failures.WithLabelValues(name).Inc() },
+		missing:   func(n int) { m.missing.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(n)) },
+		lag: func(p *opensearch.Position, since time.Time) {
+			m.lag.WithLabelValues(shard(p)...).Set(float64(max(0, p.Known-p.Seq)))
+			waiting := 0.0
+			if !since.IsZero() {
+				waiting = s.now().Sub(since).Seconds()
+			}
+			m.unread.WithLabelValues(shard(p)...).Set(waiting)
+		},
+		forget: func(p *opensearch.Position) {
+			m.lag.DeleteLabelValues(shard(p)...)
+			m.unread.DeleteLabelValues(shard(p)...)
+		},
+	}
+}

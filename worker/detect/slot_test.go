@@ -1,0 +1,369 @@
+package detect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
+	"github.com/sallyport-soar/sallyport/worker/detect"
+)
+
+// TestReaderUnderFaults writes while something is broken. Whatever it is, the ledger ends with every event once, and
+// the cursor never passes one that it lacks.
+func TestReaderUnderFaults(t *testing.T) {
+	faults := map[string]func(b *bench){
+		"nothing":          func(*bench) {},
+		"searches get 429": injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Status: http.StatusTooManyRequests, Times: 3}),
+		"search backpressure with 500": injected(opensearchtest.Fault{
+			Operation: "search", Path: "/ev-", Status: http.StatusInternalServerError, Type: "task_cancelled_exception", Times: 2,
+		}),
+		"everything gets 503":        injected(opensearchtest.Fault{Status: http.StatusServiceUnavailable, Times: 15}),
+		"partial searches":           injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Partial: true, Times: 4}),
+		"searches run out of time":   injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", TimedOut: true, Times: 4}),
+		"searches answer {}":         injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Body: `{}`, Times: 4}),
+		"searches answer HTML":       injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Body: `<html>proxy</html>`, Times: 4}),
+		"statistics answer {}":       injected(opensearchtest.Fault{Operation: "stats", Body: `{}`, Times: 4}),
+		"health answers {}":          injected(opensearchtest.Fault{Operation: "cluster", Body: `{}`, Times: 4}),
+		"partial refreshes":          injected(opensearchtest.Fault{Operation: "refresh", Path: "ev-", Partial: true, Times: 2}),
+		"cut before the search":      injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", CutBefore: true, Times: 3}),
+		"cut before the ledger":      injected(opensearchtest.Fault{Operation: "bulk", Skip: 6, CutBefore: true, Times: 2}),
+		"cut after the ledger":       injected(opensearchtest.Fault{Operation: "bulk", Skip: 6, CutAfter: true, Times: 2}),
+		"ledger refuses with 429":    injected(opensearchtest.Fault{Operation: "bulk", Skip: 6, Status: http.StatusTooManyRequests, Times: 3}),
+		"cut before the cursor":      injected(opensearchtest.Fault{Operation: "doc", Path: "-of-", CutBefore: true, Skip: 2, Times: 2}),
+		"cut after the cursor":       injected(opensearchtest.Fault{Operation: "doc", Path: "-of-", CutAfter: true, Skip: 2, Times: 2}),
+		"one shard without refresh":  func(b *bench) { b.server.SetRefresh("ev-1", -1) },
+		"checkpoint lags for a time": func(b *bench) { b.server.Shard("ev-1", 0).HoldCheckpoint() },
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, opensearchtest.WithRefresh(50*time.Millisecond))
+			b.server.CreateIndex("ev-1", 2, time.Time{})
+			b.watchCursor()
+			b.put("ev-1", "before", 300)
+			fault(b)
+			stop := b.read(b.stream())
+			b.put("ev-2", "during", 50)
+			b.server.Shard("ev-1", 0).ReleaseCheckpoint()
+			b.untilRead("ev-1", "before", 300)
+			b.untilRead("ev-2", "during", 50)
+			stop()
+			if got := len(b.ledger()); got != 350 {
+				t.Errorf("the ledger has %d detections, want 350", got)
+			}
+		})
+	}
+}
+
+func injected(f opensearchtest.Fault) func(*bench) {
+	return func(b *bench) { b.server.Inject(f) }
+}
+
+// TestFailOver rolls back what stood above the global checkpoint, and gives its sequence numbers to other documents: a
+// reader of what is visible would take the first and miss the second.
+func TestFailOver(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.CreateIndex("ev-1", 1, time.Time{})
+	b.watchCursor()
+	b.put("ev-1", "kept", 40)
+	b.read(b.stream())
+	b.untilRead("ev-1", "kept", 40)
+	shard := b.server.Shard("ev-1", 0)
+	shard.HoldCheckpoint()
+	b.put("ev-1", "phantom", 30)
+	before := b.server.Calls("stats")
+	b.until("three polls while the checkpoint stands", func() bool { return b.server.Calls("stats") > before+3 })
+	shard.FailOver()
+	b.put("ev-1", "after", 30)
+	b.untilRead("ev-1", "after", 30)
+	for event := range b.ledger() {
+		if strings.Contains(event, "phantom") {
+			t.Errorf("%s was rolled back, and is in the ledger", event)
+		}
+	}
+}
+
+func TestHistoryChange(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.CreateIndex("ev-1", 1, time.Time{})
+	b.put("ev-1", "a", 120)
+	b.read(b.stream())
+	b.untilRead("ev-1", "a", 120)
+	b.server.Shard("ev-1", 0).ChangeHistory()
+	b.put("ev-1", "b", 20)
+	b.untilRead("ev-1", "b", 20)
+	if got := len(b.ledger()); got != 140 {
+		t.Errorf("the ledger has %d detections, want 140", got)
+	}
+	if b.counter("sallyport_stream_rewinds_total") != 1 || b.counter("sallyport_stream_duplicates_total") < 120 {
+		t.Error("the shard was not read again from its beginning")
+	}
+}
+
+// TestDeletedIndex drops one index that was read to its end and one that was not.
+func TestDeletedIndex(t *testing.T) {
+	b := newBench(t)
+	b.server.CreateIndex("ev-read", 1, time.Time{})
+	b.server.CreateIndex("ev-unread", 1, time.Time{})
+	b.put("ev-read", "a", 10)
+	b.server.Inject(opensearchtest.Fault{Operation: "search", Path: "ev-unread", Status: http.StatusServiceUnavailable})
+	b.put("ev-unread", "a", 25)
+	b.read(b.stream())
+	b.untilRead("ev-read", "a", 10)
+	b.until("the checkpoint of ev-unread is known", func() bool {
+		for _, p := range b.cursorOf("stream/events/0-of-1").Shards {
+			if p.Index == "ev-unread" && p.Known == 24 {
+				return true
+			}
+		}
+		return false
+	})
+	b.server.DeleteIndex("ev-read")
+	b.server.DeleteIndex("ev-unread")
+	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-unread/loss/0"]; return there })
+	loss := b.ledger()["ev-unread/loss/0"]
+	if !loss.Opens || loss.Rule.ID != detect.LossRule || loss.Entity.String() != "stream/events" || !strings.Contains(loss.Summary, "25 operations") {
+		t.Errorf("loss: %+v", loss)
+	}
+	b.until("both positions are dropped", func() bool { return len(b.cursorOf("stream/events/0-of-1").Shards) == 0 })
+	if _, there := b.ledger()["ev-read/loss/0"]; there {
+		t.Error("an index that was read to its end is no loss")
+	}
+}
+
+// TestFromNow skips what was there before the first start, and nothing else.
+func TestFromNow(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.put("ev-1", "old", 40)
+	stream := b.stream(func(s *detect.Stream) { s.From = detect.FromNow })
+	stop := b.read(stream)
+	b.until("the stream has started", func() bool { return !b.cursorOf("stream/events").Started.IsZero() })
+	b.put("ev-1", "new", 20)
+	b.untilRead("ev-1", "new", 20)
+	stop()
+	b.put("ev-1", "asleep", 20) // while nobody reads
+	b.put("ev-2", "appeared", 20)
+	b.read(stream)
+	b.untilRead("ev-1", "asleep", 20)
+	b.untilRead("ev-2", "appeared", 20)
+	if got := len(b.ledger()); got != 60 {
+		t.Errorf("the ledger has %d detections, want 60: what stood there before the first start is not read", got)
+	}
+}
+
+// TestSlotsChange divides a stream otherwise while it is stopped: every shard goes on where it was.
+func TestSlotsChange(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	for i := range 4 {
+		b.server.CreateIndex(fmt.Sprintf("ev-%d", i), 3, time.Time{})
+		b.put(fmt.Sprintf("ev-%d", i), "old", 20)
+	}
+	want := 0
+	for round, slots := range []int{1, 3, 1} {
+		stop := b.read(b.stream(func(s *detect.Stream) { s.From, s.Slots = detect.FromNow, slots }))
+		reader := fmt.Sprintf("stream/events/0-of-%d", slots)
+		b.until("the stream is divided", func() bool { return len(b.cursorOf(reader).Layouts) == round+1 })
+		for i := range 4 {
+			b.put(fmt.Sprintf("ev-%d", i), fmt.Sprint("round", round), 20)
+			want += 20
+		}
+		for i := range 4 {
+			b.untilRead(fmt.Sprintf("ev-%d", i), fmt.Sprint("round", round), 20)
+		}
+		stop()
+	}
+	if got := len(b.ledger()); got != want {
+		t.Errorf("the ledger has %d detections, want %d", got, want)
+	}
+	if again := b.counter("sallyport_stream_duplicates_total"); again > 0 {
+		t.Errorf("%v events were read twice", again)
+	}
+}
+
+// TestTwoReadersOfOneSlot lets an old attempt run beside the new one: the cursor lets only one go on.
+func TestTwoReadersOfOneSlot(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.watchCursor()
+	b.server.CreateIndex("ev-1", 2, time.Time{})
+	b.read(b.stream())
+	b.read(b.stream())
+	for round := range 5 {
+		b.put("ev-1", fmt.Sprint(round), 100)
+		b.untilRead("ev-1", fmt.Sprint(round), 100)
+	}
+	if got := len(b.ledger()); got != 500 {
+		t.Errorf("the ledger has %d detections, want 500", got)
+	}
+}
+
+// TestKillBetweenLedgerAndCursor ends a reader when the ledger has a page and the cursor doesn't.
+func TestKillBetweenLedgerAndCursor(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.CreateIndex("ev-1", 1, time.Time{})
+	b.put("ev-1", "a", 250)
+	lift := b.server.Inject(opensearchtest.Fault{Operation: "doc", Path: "0-of-1", CutBefore: true, Skip: 3})
+	d := b.detect(detect.Config{Streams: []detect.Stream{b.stream()}})
+	if _, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Term: time.Minute}); err == nil {
+		t.Fatal("a reader whose cursor can't be saved went on")
+	}
+	lift()
+	if saved := b.cursorOf("stream/events/0-of-1").Shards; len(b.ledger()) == 0 || len(saved) != 1 || saved[0].Seq != -1 {
+		t.Fatalf("want a ledger that is ahead of the cursor: %d detections", len(b.ledger()))
+	}
+	b.read(b.stream())
+	b.untilRead("ev-1", "a", 250)
+	b.until("the cursor is at the end", func() bool {
+		shards := b.cursorOf("stream/events/0-of-1").Shards
+		return len(shards) == 1 && shards[0].Seq == 249
+	})
+	if got := len(b.ledger()); got != 250 || b.counter("sallyport_stream_duplicates_total") == 0 {
+		t.Errorf("%d detections and %v duplicates, want 250 and some", got, b.counter("sallyport_stream_duplicates_total"))
+	}
+}
+
+// TestWatermark stands still while a shard is red, and says when all that was acknowledged has been read.
+func TestWatermark(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.CreateIndex("ev-1", 3, time.Time{})
+	b.put("ev-1", "a", 60)
+	b.server.Shard("ev-1", 1).Missing(true)
+	b.read(b.stream())
+	before := b.server.Calls("stats")
+	b.until("ten polls", func() bool { return b.server.Calls("stats") > before+10 })
+	if mark := b.cursorOf("stream/events/0-of-1").Watermark; !mark.IsZero() {
+		t.Errorf("watermark %s while a shard is red", mark)
+	}
+	if b.counter("sallyport_stream_missing_shards") != 1 || len(b.ledger()) == 0 {
+		t.Error("the other shards go on, and the red one is counted")
+	}
+	b.server.Shard("ev-1", 1).Missing(false)
+	now := time.Now()
+	b.until("the watermark passes now", func() bool { return b.counter("sallyport_stream_watermark_timestamp_seconds") > float64(now.Unix()) })
+	if got := len(b.ledger()); got != 60 {
+		t.Errorf("the watermark passed with %d of 60 events evaluated", got)
+	}
+}
+
+// TestClosedIndex keeps its place and goes on when the index is opened again.
+func TestClosedIndex(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.put("ev-1", "a", 30)
+	b.read(b.stream())
+	b.untilRead("ev-1", "a", 30)
+	b.put("ev-2", "a", 30)
+	b.untilRead("ev-2", "a", 30)
+	b.server.SetClosed("ev-1", true)
+	before := b.server.Calls("stats")
+	b.until("some polls", func() bool { return b.server.Calls("stats") > before+5 })
+	b.server.SetClosed("ev-1", false)
+	b.put("ev-1", "b", 10)
+	b.untilRead("ev-1", "b", 10)
+	if b.counter("sallyport_stream_lost_total") != 0 || b.counter("sallyport_stream_duplicates_total") != 0 {
+		t.Error("a closed index is neither lost nor read again")
+	}
+}
+
+// TestIdleShardCostsNoSearch counts searches when nothing is written.
+func TestIdleShardCostsNoSearch(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.put("ev-1", "a", 10)
+	b.read(b.stream())
+	b.untilRead("ev-1", "a", 10)
+	searches, refreshes, polls := b.server.Calls("search"), b.server.Calls("refresh"), b.server.Calls("stats")
+	b.until("ten polls", func() bool { return b.server.Calls("stats") > polls+10 })
+	if b.server.Calls("search") != searches || b.server.Calls("refresh") != refreshes {
+		t.Errorf("%d searches and %d refreshes of an idle shard", b.server.Calls("search")-searches, b.server.Calls("refresh")-refreshes)
+	}
+}
+
+// TestBadInput puts events through that no reader should meet: each is counted and named, none stops the shard.
+func TestBadInput(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	keys := map[string]any{"host": "many-keys"}
+	for i := range 10000 {
+		keys[fmt.Sprint("key", i)] = i
+	}
+	long := strings.Repeat("x", 10<<20)
+	for id, doc := range map[string]any{
+		"malformed":   map[string]any{"host": 17},
+		"panics":      event{Host: "panic"},
+		"no-time":     map[string]any{"host": "h"},
+		"far-future":  map[string]any{"host": "h", "time": "9999-12-31T00:00:00Z"},
+		"long-name":   map[string]any{"host": strings.Repeat("ä", 5000)},
+		"many-keys":   keys,
+		"ten-mb":      map[string]any{"host": "big", "text": long},
+		"no-entity":   map[string]any{"host": "  "},
+		"late":        event{Host: "h", Time: time.Now().Add(-8 * 24 * time.Hour)},
+		"nearly-late": event{Host: "h", Time: time.Now().Add(-6 * 24 * time.Hour)},
+	} {
+		if _, err := b.client.Create(t.Context(), "ev-1", id, doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.put("ev-1", "good", 10)
+	b.read(b.stream())
+	b.untilRead("ev-1", "good", 10)
+	ledger := b.ledger()
+	for id, want := range map[string]bool{
+		"malformed": false, "panics": false, "no-time": true, "far-future": true, "long-name": true, "many-keys": true, "ten-mb": true,
+		"no-entity": true, "late": true, "nearly-late": true,
+	} {
+		if _, there := ledger["ev-1/"+id]; there != want {
+			t.Errorf("%s in the ledger: %v, want %v", id, there, want)
+		}
+	}
+	if !ledger["ev-1/late"].Late || ledger["ev-1/nearly-late"].Late || ledger["ev-1/no-time"].Late {
+		t.Error("late: want only the event of 8 days ago")
+	}
+	if name := ledger["ev-1/long-name"].Entity.Name; len(name) > 250 {
+		t.Errorf("an entity's name of %d bytes", len(name))
+	}
+	if e := ledger["ev-1/no-entity"].Entity.String(); e != "stream/events" {
+		t.Errorf("an event without a host is about %s, want the stream", e)
+	}
+	if b.counter("sallyport_stream_unreadable_total") != 2 || b.counter("sallyport_stream_timeless_total") != 6 {
+		t.Errorf("unreadable %v, timeless %v", b.counter("sallyport_stream_unreadable_total"), b.counter("sallyport_stream_timeless_total"))
+	}
+}
+
+// TestReaderOnRealServer reads, with updates, deletes and two slots, what four writers write.
+func TestReaderOnRealServer(t *testing.T) {
+	address, prefix := opensearchtest.Real(t)
+	b := openBench(t, nil, address, prefix)
+	stream := b.stream(func(s *detect.Stream) { s.Name, s.Slots = strings.TrimSuffix(prefix, "-"), 2 })
+	b.read(stream)
+	done := make(chan int)
+	for w := range 2 {
+		go func() {
+			for i := range 5 {
+				b.put(fmt.Sprintf("%s%d", prefix, i%3), fmt.Sprintf("w%d-%d", w, i), 200)
+			}
+			done <- w
+		}()
+	}
+	<-done
+	<-done
+	gone, err := b.client.Create(t.Context(), prefix+"0", "deleted", event{Host: "h", Time: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.client.Delete(t.Context(), opensearch.Document{Index: prefix + "0", ID: "deleted", SeqNo: gone.SeqNo, PrimaryTerm: gone.PrimaryTerm}); err != nil {
+		t.Fatal(err)
+	}
+	b.put(prefix+"0", "last", 100)
+	b.untilRead(prefix+"0", "last", 100)
+	for w := range 2 {
+		for i := range 5 {
+			b.untilRead(fmt.Sprintf("%s%d", prefix, i%3), fmt.Sprintf("w%d-%d", w, i), 200)
+		}
+	}
+	if _, err := json.Marshal(b.ledger()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,69 @@
+package detect
+
+import (
+	"context"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+)
+
+// raiseWatermark moves the watermark up to the oldest look if that look missed no shard and all that it saw has been
+// read. It never moves back: a shard that is red, missing or refused stops it.
+func (t *tail) raiseWatermark() {
+	if len(t.seen) <= t.lag {
+		return
+	}
+	then := t.seen[0]
+	if !then.complete || !then.at.After(t.watermark) {
+		return
+	}
+	for key, position := range t.positions {
+		if _, seen := then.shards[key]; !seen && position.Known > position.Seq {
+			return // it was closed, or not there for a moment, and has something unread
+		}
+	}
+	for key, shard := range then.shards {
+		position := t.positions[key]
+		if position != nil && (position.History != shard.History || position.Seq < shard.Checkpoint) {
+			return
+		}
+	}
+	t.watermark, t.dirty = then.at, true
+}
+
+// dropGone finds indices that were deleted: their shards are absent from two looks in a row, and the cluster knows no
+// index of that name, or another one. What they took along unread is reported by gone.
+func (t *tail) dropGone(ctx context.Context, look sighting) error {
+	var absent []shardKey
+	for key := range t.positions {
+		if _, there := look.shards[key]; there {
+			delete(t.vanished, key)
+		} else if t.vanished[key] {
+			absent = append(absent, key)
+		} else {
+			t.vanished[key] = true
+		}
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	existing, err := t.client.ShardIDs(ctx, t.pattern, true)
+	if err != nil {
+		return err
+	}
+	for _, key := range absent {
+		position := t.positions[key]
+		uuid, open := look.uuids[position.Index]
+		if existing[opensearch.ShardID{Index: position.Index, Number: position.Shard}] && (!open || uuid == key.uuid) {
+			continue // red or closed: it may come back
+		}
+		if err := t.gone(ctx, position); err != nil {
+			return err
+		}
+		t.count.forget(position)
+		delete(t.positions, key)
+		delete(t.vanished, key)
+		delete(t.paces, key)
+		t.dirty = true
+	}
+	return nil
+}
