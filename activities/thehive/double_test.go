@@ -16,13 +16,15 @@ func TestALateAttemptLeavesOneOpenCase(t *testing.T) {
 	server := thehivetest.NewServer(t)
 	hive := open(t, server.URL)
 	server.Slow(100*time.Millisecond, 1, "POST /api/v1/alert/~")
-	late := make(chan activities.CaseRef)
+	late := make(chan activities.CaseRef, 1)
 	go func() {
 		ref, _ := hive.OpenCase(context.Background(), request("i1"))
 		late <- ref
 	}()
-	for server.Met() == 0 {
-		runtime.Gosched()
+	for began := time.Now(); server.Met() == 0; runtime.Gosched() {
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("the first attempt never promoted")
+		}
 	}
 	quick := insist(t, func() (activities.CaseRef, error) { return hive.OpenCase(t.Context(), request("i1")) })
 	if other := <-late; other != quick {
@@ -47,6 +49,21 @@ func TestClosingFindsACaseThatNobodyKnows(t *testing.T) {
 	})
 	cases := server.Cases()
 	if len(cases) != 3 || cases[1].Status != "TruePositive" || cases[2].Status != "Duplicated" || cases[0].ID != stranger.ID || cases[0].Stage != "New" {
+		t.Errorf("TheHive has %+v", cases)
+	}
+}
+
+// TestAStrangersCaseIsNeverClosed lets TheHive answer a search with a case that was not asked for.
+func TestAStrangersCaseIsNeverClosed(t *testing.T) {
+	server := thehivetest.NewServer(t)
+	hive := open(t, server.URL)
+	stranger := insist(t, func() (activities.CaseRef, error) { return hive.OpenCase(t.Context(), request("i2")) })
+	ref := insist(t, func() (activities.CaseRef, error) { return hive.OpenCase(t.Context(), request("i1")) })
+	server.WrongBody(`[{"_id":"`+stranger.ID+`","number":1,"stage":"New","status":"New","tags":["sallyport:i2"]}]`, 1, "POST /api/v1/query")
+	insist(t, func() (activities.None, error) {
+		return hive.CloseCase(t.Context(), activities.CaseClose{Incident: "i1", Case: ref, Status: "TruePositive", Summary: "over"})
+	})
+	if cases := server.Cases(); server.Met() != 1 || cases[0].Stage != "New" || cases[1].Stage != "Closed" {
 		t.Errorf("TheHive has %+v", cases)
 	}
 }
