@@ -147,3 +147,36 @@ func TestRecordedVulnerabilities(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
+
+// The alert that the stand-in writes for our program has the form that a real manager gave one: the same fields around
+// it, and nothing but texts in what was decoded.
+func TestAlertHasTheRecordedForm(t *testing.T) {
+	var recorded, ours map[string]any
+	first, _, _ := strings.Cut(string(shared.Read(t, "samples/wazuh/api-4.14/agent-alerts-active-response.ndjson")), "\n")
+	if err := json.Unmarshal([]byte(first), &recorded); err != nil {
+		t.Fatal(err)
+	}
+	manager := wazuhtest.NewServer(t, func(alert json.RawMessage) {
+		if err := json.Unmarshal(alert, &ours); err != nil {
+			t.Error(err)
+		}
+	})
+	manager.AddAgent("001", "web-01", "10.77.0.2")
+	if err := connect(t, manager, opensearchtest.NewServer(t).URL).Apply(t.Context(), block("i1-0", "203.0.113.9")); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range recorded {
+		if got := fmt.Sprintf("%T", ours[name]); got != fmt.Sprintf("%T", value) {
+			t.Errorf("%s is %s, at a real manager %T", name, got, value)
+		}
+	}
+	decoded, _ := ours["data"].(map[string]any)["sallyport"].(map[string]any)
+	for name, value := range decoded {
+		if _, text := value.(string); !text {
+			t.Errorf("data.sallyport.%s is %T", name, value)
+		}
+	}
+	if decoded["verb"] != "block" || decoded["in_force"] != "true" || decoded["action"] != "i1-0" {
+		t.Errorf("decoded %v", decoded)
+	}
+}
