@@ -1,0 +1,259 @@
+package detect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// dispatcherReader is the dispatcher's cursor document: whoever saves it is the one dispatcher.
+const dispatcherReader = "dispatcher"
+
+// How the ledger is read: it is ours and small, so a hole is refreshed rather than waited for.
+const (
+	ledgerPoll   = 500 * time.Millisecond
+	ledgerPage   = 1000
+	maxWaiting   = 200_000 // detections in memory; beyond it the ledger is the queue
+	signalAtMost = 10 * time.Second
+
+	maxRefusals = 100         // new incidents asked for in vain in one pass
+	holdRefused = time.Minute // before one of them is asked for again
+)
+
+// dispatcher is one lease term of the one dispatcher. Suppression and correlation will stand between decode and
+// enqueue; what correlates becomes a detection of its own.
+type dispatcher struct {
+	*tail
+	d      *Detect
+	held   opensearch.Held
+	queues map[string]*queue
+	term   activities.DispatchTerm
+	total  int // detections that wait
+}
+
+// Dispatch carries out activities.Dispatch. The cursor stays before the oldest detection that was not signalled, so that
+// a retry signals again what may not have arrived; incidents claim, and what is claimed counts once.
+func (d *Detect) Dispatch(ctx context.Context, in activities.DispatchRequest) (activities.DispatchTerm, error) {
+	if in.Term <= 0 {
+		return activities.DispatchTerm{}, activities.Permanent(fmt.Errorf("dispatch for a term of %s", in.Term))
+	}
+	ctx, cancel := lease(ctx, in.Term)
+	defer cancel()
+	held, err := d.cursors.Load(ctx, dispatcherReader)
+	if err != nil {
+		if ctx.Err() != nil {
+			return activities.DispatchTerm{}, nil
+		}
+		return activities.DispatchTerm{}, retryable{fmt.Errorf("dispatch: %w", err)}
+	}
+	p := d.newDispatcher(held)
+	if err := p.run(ctx); err != nil {
+		return p.term, retryable{fmt.Errorf("dispatch: %w", err)}
+	}
+	return p.term, nil
+}
+
+func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
+	p := &dispatcher{d: d, held: held, queues: map[string]*queue{}}
+	positions := map[shardKey]*opensearch.Position{}
+	gather(positions, held.Shards, 1, 0)
+	nothing := func(int) {}
+	p.tail = &tail{
+		client: d.State, pattern: opensearch.LedgerPattern, page: ledgerPage, lag: 0, now: d.Now, log: d.Log.With("reader", dispatcherReader),
+		owns: func(shardKey) bool { return true }, sink: p.take, save: p.saveCursor,
+		gone: func(context.Context, *opensearch.Position) error { return nil },
+		count: counts{
+			holes: nothing, refreshes: nothing, rewinds: nothing, missing: nothing, failures: d.Metrics.unsignalled.Inc,
+			lag: func(*opensearch.Position, time.Time) {}, forget: func(*opensearch.Position) {},
+		},
+		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, saved: d.Now(),
+	}
+	return p
+}
+
+func (p *dispatcher) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if p.total < maxWaiting {
+			err := p.poll(ctx)
+			switch {
+			case ctx.Err() != nil:
+			case isFatal(err):
+				return err
+			case err != nil:
+				p.log.Warn("ledger is not read to its end; the rest goes on", "error", err)
+			}
+		}
+		if ctx.Err() == nil {
+			p.deliver(ctx)
+		}
+		if p.dirty && p.now().Sub(p.saved) >= saveEvery && ctx.Err() == nil {
+			if err := p.store(ctx); err != nil {
+				return err
+			}
+		}
+		p.d.Metrics.waiting.Set(float64(p.total))
+		heartbeat(ctx, p.term)
+		pause(ctx, ledgerPoll)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if !p.dirty {
+		return nil
+	}
+	return p.store(last)
+}
+
+// take sorts a page of the ledger into queues. Documents that an incident claimed come again, since a claim writes them;
+// they are passed over.
+func (p *dispatcher) take(_ context.Context, position *opensearch.Position, hits []opensearch.Hit) error {
+	for _, hit := range hits {
+		var detection soar.Detection
+		if err := json.Unmarshal(hit.Source, &detection); err != nil || detection.Entity.Name == "" {
+			p.log.Error("ledger document is not one that Sallyport wrote", "index", hit.Index, "id", hit.ID)
+			continue
+		}
+		p.term.Detections++
+		if detection.IncidentID != "" || detection.SuppressedBy != "" {
+			continue
+		}
+		p.enqueue(detection, waitingRef{
+			ref: soar.DetectionRef{Index: hit.Index, ID: hit.ID}, key: shardKey{position.UUID, position.Shard}, seq: hit.SeqNo,
+		})
+	}
+	return nil
+}
+
+func (p *dispatcher) enqueue(detection soar.Detection, ref waitingRef) {
+	key := activities.IncidentKey(detection.Entity)
+	q := p.queues[key]
+	if q == nil {
+		q = &queue{entity: detection.Entity.Normalised()}
+		p.queues[key] = q
+	}
+	if opensIncident(detection) {
+		q.opens = append(q.opens, ref)
+	} else {
+		q.joins = append(q.joins, ref)
+	}
+	p.total++
+}
+
+// opensIncident says whether a detection opens an incident, or only joins an open one.
+func opensIncident(d soar.Detection) bool {
+	return (d.Opens || d.Rule.Level.Rank() >= soar.High.Rank()) && !d.Late && d.SuppressedBy == ""
+}
+
+// errNoToken says that new incidents must wait.
+var errNoToken = errors.New("too many new incidents")
+
+// deliver tells every incident that is due.
+func (p *dispatcher) deliver(ctx context.Context) {
+	var refused *queue
+	refusals := 0
+	for key, q := range p.queues {
+		if q.waiting() == 0 && p.now().Sub(q.last) > calmAfter {
+			delete(p.queues, key)
+		}
+		if ctx.Err() != nil || refusals >= maxRefusals {
+			break
+		}
+		if !q.due(p.now()) {
+			continue
+		}
+		err := p.tellAll(ctx, q)
+		switch {
+		case errors.Is(err, errNoToken):
+			refused, q.held = q, p.now().Add(holdRefused)
+			refusals++
+		case err != nil:
+			p.d.Metrics.unsignalled.Inc()
+			p.log.Warn("incident can't be told; it will be told again", "incident", key, "error", err)
+			return // the frontend is busy or down: every other would fail too
+		}
+	}
+	p.sayOverload(ctx, refused)
+}
+
+// tellAll sends as many signals as the incident may get at once.
+func (p *dispatcher) tellAll(ctx context.Context, q *queue) error {
+	_, signals := q.beat()
+	for ; signals > 0 && q.waiting() > 0; signals-- {
+		if err := p.tell(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell delivers one signal. What only joins, and finds no open incident, is done: it stays in the ledger as context,
+// and does not count as news that the incident had.
+func (p *dispatcher) tell(ctx context.Context, q *queue) error {
+	ctx, cancel := context.WithTimeout(ctx, signalAtMost)
+	defer cancel()
+	opens, batch := q.next()
+	open, err := p.d.Signaller.SignalOpenIncident(ctx, newsOf(q.entity, batch))
+	if err != nil {
+		return err
+	}
+	kind := "joined"
+	switch {
+	case !open && opens:
+		kind = "started"
+		if err := p.start(ctx, q, batch); err != nil {
+			return err
+		}
+	case !open:
+		kind = "nothing_open"
+	}
+	if open || opens {
+		q.told += len(batch)
+		q.last = p.now()
+		p.term.Signals++
+	}
+	p.d.Metrics.signals.WithLabelValues(kind).Inc()
+	q.drop(batch)
+	p.total -= len(batch)
+	p.dirty = true
+	return nil
+}
+
+// start opens an incident if a token is left. What Sallyport has to say of itself needs none.
+func (p *dispatcher) start(ctx context.Context, q *queue, batch []waitingRef) error {
+	own := q.entity.Family == ownFamily
+	if !own && !p.d.bucket.take() {
+		return errNoToken
+	}
+	_, err := p.d.Signaller.SignalIncident(ctx, newsOf(q.entity, batch))
+	if err != nil && !own {
+		p.d.bucket.giveBack()
+	}
+	return err
+}
+
+// saveCursor saves each position, but before the oldest detection of its shard that still waits.
+func (p *dispatcher) saveCursor(ctx context.Context) error {
+	p.held.Updated = p.now().UTC()
+	p.held.Cursor.Shards = sortedPositions(p.positions)
+	oldest := map[shardKey]int64{}
+	for _, q := range p.queues {
+		for _, list := range [][]waitingRef{q.opens, q.joins} {
+			for _, one := range list {
+				if seq, there := oldest[one.key]; !there || one.seq < seq {
+					oldest[one.key] = one.seq
+				}
+			}
+		}
+	}
+	for i, position := range p.held.Cursor.Shards {
+		if seq, waits := oldest[shardKey{position.UUID, position.Shard}]; waits {
+			p.held.Cursor.Shards[i].Seq = min(position.Seq, seq-1)
+		}
+	}
+	return p.d.cursors.Save(ctx, &p.held)
+}

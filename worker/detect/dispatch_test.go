@@ -1,0 +1,261 @@
+package detect_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/worker/detect"
+)
+
+// dispatch keeps the dispatcher running until stop is called. faster turns a second into so many.
+func (b *bench) dispatch(config detect.Config, faster time.Duration) (stop func()) {
+	b.Helper()
+	begin := time.Now()
+	d, err := detect.New(detect.Parts{
+		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
+		Matcher: func(string) (detect.Matcher, error) { return everyEvent{}, nil },
+		Now:     func() time.Time { return begin.Add(faster * time.Since(begin)) },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			if _, err := d.Dispatch(ctx, activities.DispatchRequest{Term: time.Minute}); err != nil {
+				b.Log(err)
+			}
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	b.Cleanup(stop)
+	return stop
+}
+
+// detections writes n detections of one host straight into the ledger.
+func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detection)) []soar.DetectionRef {
+	b.Helper()
+	var entries []opensearch.Entry
+	var refs []soar.DetectionRef
+	created := time.Now()
+	for i := range n {
+		d := soar.Detection{
+			Rule: soar.Rule{ID: "r", Title: "rule", Level: soar.High}, Opens: true, Stream: "events",
+			Event:     soar.EventRef{IndexUUID: b.prefix, Index: b.prefix + "1", ID: fmt.Sprintf("%s-%d", ids, i)},
+			EventTime: created.Add(time.Duration(i) * time.Millisecond).UTC(), ReadAt: created.UTC(), Entity: soar.Entity{Family: "host", Name: host},
+		}
+		for _, c := range change {
+			c(&d)
+		}
+		entries = append(entries, opensearch.Entry{Detection: d, IndexCreated: created})
+		refs = append(refs, opensearch.DetectionRefFor(d, created))
+	}
+	if written, err := opensearch.NewLedger(b.client).Write(b.Context(), entries); err != nil || written != n {
+		b.Fatalf("%d of %d detections written: %v", written, n, err)
+	}
+	return refs
+}
+
+func weak(d *soar.Detection) { d.Rule.Level, d.Opens = soar.Low, false }
+
+func TestOpenOrJoin(t *testing.T) {
+	b := newBench(t)
+	b.signaller.set(func(i *incidents) { i.running["incident/host/running"] = true })
+	for host, change := range map[string]func(*soar.Detection){
+		"high":              func(d *soar.Detection) { d.Opens = false },
+		"critical":          func(d *soar.Detection) { d.Opens, d.Rule.Level = false, soar.Critical },
+		"opens-by-its-rule": func(d *soar.Detection) { d.Rule.Level = soar.Low },
+		"weak":              weak,
+		"late":              func(d *soar.Detection) { d.Late = true },
+		"suppressed":        func(d *soar.Detection) { d.SuppressedBy = "allow-list" },
+		"claimed":           func(d *soar.Detection) { d.IncidentID = "another" },
+		"running":           weak,
+	} {
+		b.detections(host, host, 1, change)
+	}
+	b.detections("last", "last", 1)
+	b.dispatch(detect.Config{}, 1)
+	told := func(host string) int {
+		refs, _ := b.signaller.heard("incident/host/" + host)
+		return len(refs)
+	}
+	b.until("the dispatcher has seen all", func() bool {
+		return told("last")+told("running")+told("high")+told("critical")+told("opens-by-its-rule") == 5
+	})
+	for _, host := range []string{"weak", "late", "suppressed", "claimed"} {
+		if told(host) != 0 {
+			t.Errorf("%s opened an incident", host)
+		}
+	}
+}
+
+// TestStorm sends 5,000 detections of one host: one incident, each detection told, in few signals.
+func TestStorm(t *testing.T) {
+	b := newBench(t)
+	b.detections("storm", "web-01", 20)
+	b.dispatch(detect.Config{}, 200)
+	key := "incident/host/web-01"
+	b.until("the first 20 are told", func() bool { refs, _ := b.signaller.heard(key); return len(refs) == 20 })
+	if _, signals := b.signaller.heard(key); signals != 1 {
+		t.Errorf("%d signals for the first 20", signals)
+	}
+	b.detections("more", "web-01", 4980)
+	b.until("all are told", func() bool { refs, _ := b.signaller.heard(key); return len(refs) == 5000 })
+	_, signals := b.signaller.heard(key)
+	if b.signaller.started != 1 || signals > 40 {
+		t.Errorf("%d incidents, %d signals", b.signaller.started, signals)
+	}
+}
+
+// TestOverload opens no more incidents than the config lets, says so, and forgets none.
+func TestOverload(t *testing.T) {
+	b := newBench(t)
+	for i := range 30 {
+		b.detections(fmt.Sprint("d", i), fmt.Sprintf("host-%d", i), 1)
+	}
+	b.dispatch(detect.Config{NewIncidents: detect.NewIncidents{Burst: 5, PerHour: 120}}, 200)
+	own := "incident/sallyport/dispatcher"
+	b.until("an incident says that there are too many", func() bool { refs, _ := b.signaller.heard(own); return len(refs) > 0 })
+	b.signaller.set(func(i *incidents) {
+		if i.started > 15 {
+			t.Errorf("%d incidents at once, the config lets 5", i.started)
+		}
+	})
+	b.until("all are told in the end", func() bool {
+		for i := range 30 {
+			if refs, _ := b.signaller.heard(fmt.Sprintf("incident/host/host-%d", i)); len(refs) != 1 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// TestDispatcherKilled ends the dispatcher while the frontend is down: its successor tells what it did not.
+func TestDispatcherKilled(t *testing.T) {
+	b := newBench(t)
+	b.signaller.set(func(i *incidents) { i.down = true })
+	b.detections("a", "web-01", 30)
+	stop := b.dispatch(detect.Config{}, 1)
+	b.until("signals fail", func() bool { return b.counter("sallyport_dispatch_failures_total") > 0 })
+	stop()
+	for _, position := range b.cursorOf("dispatcher").Shards {
+		if position.Seq != -1 {
+			t.Errorf("the cursor stands at %d, past what nobody was told", position.Seq)
+		}
+	}
+	b.signaller.set(func(i *incidents) { i.down = false })
+	b.dispatch(detect.Config{}, 1)
+	b.until("all 30 are told", func() bool { refs, _ := b.signaller.heard("incident/host/web-01"); return len(refs) == 30 })
+	b.until("the cursor is at the end", func() bool {
+		shards := b.cursorOf("dispatcher").Shards
+		return len(shards) == 1 && shards[0].Seq == 29
+	})
+}
+
+func onBoth(t *testing.T, test func(b *bench)) {
+	t.Run("stand-in", func(t *testing.T) { test(newBench(t)) })
+	t.Run("real", func(t *testing.T) {
+		address, prefix := opensearchtest.Real(t)
+		test(openBench(t, nil, address, prefix))
+	})
+}
+
+func TestClaim(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		refs := b.detections("c", "h-"+b.prefix, 40, func(d *soar.Detection) { d.Observables = []soar.Observable{{Type: "ip", Value: "203.0.113.9"}} })
+		d := b.detect(detect.Config{})
+		claim := func(incident string, refs []soar.DetectionRef) activities.Claimed {
+			b.Helper()
+			claimed, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: incident, Detections: refs})
+			if err != nil {
+				b.Fatal(err)
+			}
+			return claimed
+		}
+		if first := claim("one", refs[:30]); first.Count != 30 || first.News.Detections != 30 || first.News.Level != soar.High || len(first.News.Observables) != 1 {
+			b.Errorf("first claim: %+v", first)
+		}
+		if again := claim("one", append(refs[:30:30], refs[0])); again.Count != 30 {
+			b.Errorf("the same claim again counts %d, want 30", again.Count)
+		}
+		if second := claim("two", refs); second.Count != 10 || second.News.Detections != 10 {
+			b.Errorf("another incident claims %d, want the 10 that are free", second.Count)
+		}
+		if late := claim("three", refs); late.Count != 0 {
+			b.Errorf("a third claims %d, want none", late.Count)
+		}
+		foreign := []soar.DetectionRef{{Index: "sallyport-audit-2026.11", ID: "x"}}
+		if _, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: "one", Detections: foreign}); err == nil {
+			b.Error("a claim outside the ledger was taken")
+		}
+		gone := []soar.DetectionRef{refs[0], {Index: refs[0].Index, ID: "dropped"}}
+		if got := claim("one", gone); got.Count != 1 {
+			b.Errorf("with one that is not there: %d, want 1", got.Count)
+		}
+	})
+}
+
+// TestClaimRace lets ten incidents claim the same detections at once: each counts for exactly one.
+func TestClaimRace(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		refs := b.detections("race", "r-"+b.prefix, 60)
+		d := b.detect(detect.Config{})
+		counts := make(chan int)
+		for i := range 10 {
+			go func() {
+				claimed, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: fmt.Sprint("incident-", i), Detections: refs})
+				if err != nil {
+					b.Errorf("claim: %v", err)
+				}
+				counts <- claimed.Count
+			}()
+		}
+		sum := 0
+		for range 10 {
+			sum += <-counts
+		}
+		if sum != 60 {
+			b.Errorf("60 detections counted %d times", sum)
+		}
+	})
+}
+
+func TestSweep(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		past := func(d *soar.Detection) { d.ReadAt = d.ReadAt.Add(-5 * time.Minute) }
+		waiting, other := "w-"+b.prefix, "o-"+b.prefix
+		mine := b.detections("old", waiting, 3, past)
+		mine = append(mine, b.detections("young", waiting, 2)...)
+		b.detections("weak", other, 2, past, weak)
+		b.detections("late", other, 2, past, func(d *soar.Detection) { d.Late = true })
+		b.detections("quiet", other, 2, past, func(d *soar.Detection) { d.SuppressedBy = "x" })
+		taken := b.detections("taken", other, 2, past)
+		d := b.detect(detect.Config{})
+		if _, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: "i", Detections: taken}); err != nil {
+			b.Fatal(err)
+		}
+		sweep, err := d.ListUnclaimed(b.Context(), activities.SweepRequest{Older: 2 * time.Minute})
+		if err != nil {
+			b.Fatal(err)
+		}
+		found := map[string]int{}
+		for _, news := range sweep.Unclaimed {
+			found[news.Entity.Name] = len(news.Detections)
+		}
+		if found[waiting] != 3 || found[other] != 0 {
+			b.Errorf("unclaimed: %v, want 3 of %s and none of %s", found, waiting, other)
+		}
+		if _, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: "i", Detections: mine}); err != nil {
+			b.Error(err) // so that a server that stays has nothing left for the next sweep
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package detect
+
+import (
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// How one incident's news are spaced: the first at once, then ever rarer, so that a storm costs an incident few events
+// of its history. An incident that had no news for calmAfter begins anew.
+const (
+	atOnce      = 20
+	tenSeconds  = 500
+	flood       = 1000
+	floodBursts = 50 // signals of 500 each in one beat of a flood
+	calmAfter   = 10 * time.Minute
+)
+
+// waitingRef is a detection of the ledger that is not signalled yet, and where the dispatcher's cursor must stay for it.
+type waitingRef struct {
+	ref soar.DetectionRef
+	key shardKey
+	seq int64
+}
+
+// queue holds what one incident has not been told.
+type queue struct {
+	entity soar.Entity
+	opens  []waitingRef // may start the incident
+	joins  []waitingRef // go to a running one only
+	told   int
+	last   time.Time
+	held   time.Time // no token was left; not before this
+}
+
+func (q *queue) waiting() int { return len(q.opens) + len(q.joins) }
+
+// beat is how long the incident must be left alone, and how many signals then go at once.
+func (q *queue) beat() (wait time.Duration, signals int) {
+	total := q.told + q.waiting()
+	switch {
+	case q.told < atOnce:
+		return 0, 1
+	case total <= tenSeconds:
+		return 10 * time.Second, 1
+	case total <= flood:
+		return time.Minute, 1
+	}
+	return 5 * time.Minute, floodBursts
+}
+
+// due reports whether the incident may be told now.
+func (q *queue) due(now time.Time) bool {
+	if now.Sub(q.last) > calmAfter {
+		q.told = 0
+	}
+	wait, _ := q.beat()
+	return q.waiting() > 0 && now.Sub(q.last) >= wait && !now.Before(q.held)
+}
+
+// next takes the detections of one signal; those that open go first.
+func (q *queue) next() (opens bool, batch []waitingRef) {
+	if opens = len(q.opens) > 0; opens {
+		batch = append(batch, q.opens[:min(len(q.opens), activities.MaxNews)]...)
+	}
+	return opens, append(batch, q.joins[:min(len(q.joins), activities.MaxNews-len(batch))]...)
+}
+
+// drop forgets the first detections that opens and joins hold, which were told.
+func (q *queue) drop(batch []waitingRef) {
+	fromOpens := min(len(q.opens), len(batch))
+	q.opens = q.opens[fromOpens:]
+	q.joins = q.joins[min(len(q.joins), len(batch)-fromOpens):]
+}
+
+func newsOf(entity soar.Entity, batch []waitingRef) activities.News {
+	news := activities.News{Entity: entity}
+	for _, one := range batch {
+		news.Detections = append(news.Detections, one.ref)
+	}
+	return news
+}
