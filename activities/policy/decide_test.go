@@ -182,3 +182,25 @@ func TestPrivateKeyIsForItsOwnerAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestANewKeySignsWhatItsPublicHalfVerifies(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ana.key")
+	text, err := policy.NewKeyFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := policy.LoadPrivateKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := policy.ParsePublicKey(text + "\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := policy.SignDecision(private, soar.Decision{By: "ana"}); !ed25519.Verify(public, d.Signed(), d.Signature) {
+		t.Error("the public half does not verify")
+	}
+	if _, err := policy.NewKeyFile(file); err == nil {
+		t.Error("a key was overwritten")
+	}
+}
