@@ -244,7 +244,11 @@ func TestWatermark(t *testing.T) {
 	}
 	b.server.Shard("ev-1", 1).Missing(false)
 	now := time.Now()
-	b.until("the watermark passes now", func() bool { return b.counter("sallyport_stream_watermark_timestamp_seconds") > float64(now.Unix()) })
+	config := detect.Config{Streams: []detect.Stream{b.stream()}}
+	b.until("the watermark passes now", func() bool {
+		marks, err := detect.Watermarks(t.Context(), opensearch.NewCursors(b.client), config)
+		return err == nil && marks["events"].After(now)
+	})
 	if got := len(b.ledger()); got != 60 {
 		t.Errorf("the watermark passed with %d of 60 events evaluated", got)
 	}

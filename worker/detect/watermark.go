@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 )
@@ -66,4 +67,35 @@ func (t *tail) dropGone(ctx context.Context, look sighting) error {
 		t.dirty = true
 	}
 	return nil
+}
+
+// Slots is how many slots the streams have together: so many readers run at once.
+func (c Config) Slots() (slots int) {
+	for _, stream := range c.Streams {
+		slots += stream.withDefaults().Slots
+	}
+	return slots
+}
+
+// Watermarks are those of the configured streams, as their readers saved them last: all that OpenSearch had acknowledged
+// before has been evaluated. A stream that has none yet, in any of its slots, is left out.
+func Watermarks(ctx context.Context, cursors *opensearch.Cursors, c Config) (map[string]time.Time, error) {
+	marks := map[string]time.Time{}
+	for _, stream := range c.Streams {
+		slots := stream.withDefaults().Slots
+		var least time.Time
+		for slot := range slots {
+			held, err := cursors.Load(ctx, readerOf(stream.Name, slot, slots))
+			if err != nil {
+				return nil, err
+			}
+			if slot == 0 || held.Watermark.Before(least) {
+				least = held.Watermark
+			}
+		}
+		if !least.IsZero() {
+			marks[stream.Name] = least
+		}
+	}
+	return marks, nil
 }

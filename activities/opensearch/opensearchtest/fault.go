@@ -1,6 +1,7 @@
 package opensearchtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,6 +18,7 @@ type Fault struct {
 	Skip      int           // so many requests pass first
 	Status    int           // answer this instead
 	Type      string        // error.type of that answer; by default one that fits the status
+	Reason    string        // error.reason of that answer
 	Latency   time.Duration // wait before anything
 	CutBefore bool          // close the connection before the effect
 	CutAfter  bool          // close the connection after the effect
@@ -102,7 +104,7 @@ func (f Fault) before(w http.ResponseWriter, r *http.Request) bool {
 			http.StatusServiceUnavailable: "cluster_block_exception",
 		}[f.Status]
 	}
-	refusal := refuse(f.Status, kind, "injected")
+	refusal := refuse(f.Status, kind, cmp.Or(f.Reason, "injected"))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.Status)
 	_ = json.NewEncoder(w).Encode(refusal.body)
