@@ -163,7 +163,7 @@ func TestConfigFaults(t *testing.T) {
 		"url: is empty":                     {},
 		"url: is no address":                {URL: "indexer:9200"},
 		"url: holds a user":                 {URL: "https://me:pw@indexer:9200"},
-		"url: holds more than one":          {URL: "https://a:9200,https://b:9200"},
+		"url: holds more than one":          {URL: "https://a:9200/?pretty=true"},
 		"user and password belong together": {URL: "https://a:9200", User: "x"},
 		"client_cert and client_key belong": {URL: "https://a:9200", ClientKey: "k.pem"},
 	} {
