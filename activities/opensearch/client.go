@@ -63,7 +63,7 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	}
 	search, err := opensearchgo.NewClient(opensearchgo.Config{
 		Addresses: []string{c.URL}, Username: c.User, Password: password,
-		Transport: bounded{transport}, DisableRetry: true, HealthCheckMaxRetries: -1, MaxRetryClusterHealth: -1,
+		Transport: transport, DisableRetry: true, HealthCheckMaxRetries: -1, MaxRetryClusterHealth: -1,
 	})
 	if err != nil {
 		return nil, errors.New("opensearch: client refuses the config") // its own error can show the address with what is in it
@@ -94,16 +94,19 @@ func (c *Client) exchange(ctx context.Context, op, method, path string, query ur
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	resp, err := c.search.Perform(req)
+	resp, err := c.search.Stream(req)
 	if resp != nil && resp.Body != nil {
 		defer func() { _ = resp.Body.Close() }()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, broken(err))
 	}
-	text, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: read answer: %w", op, err)
+		return nil, fmt.Errorf("%s: read answer: %w", op, broken(err))
+	}
+	if len(text) > maxAnswer {
+		return nil, fmt.Errorf("%s: %w", op, ErrTooLarge)
 	}
 	if resp.StatusCode/100 != 2 {
 		return nil, newFault(op, resp.StatusCode, text)
@@ -140,32 +143,6 @@ func pathTo(elements ...string) string {
 		path.WriteString(strings.ReplaceAll(url.PathEscape(element), "%2C", ",")) // a list of indices stays a list
 	}
 	return path.String()
-}
-
-// bounded refuses answers over maxAnswer, since the client below reads each answer whole.
-type bounded struct{ next http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := b.next.RoundTrip(req)
-	if err == nil {
-		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
-	}
-	return resp, err
-}
-
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-// Read implements io.Reader.
-func (b *boundedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, ErrTooLarge
-	}
-	return n, err
 }
 
 // broken keeps what went wrong and drops what is wrapped around it: the address, which may hold what a person typed.

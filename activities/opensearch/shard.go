@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,9 +36,7 @@ var openOnes = url.Values{"expand_wildcards": {"open,hidden"}}
 
 func with(base url.Values, more ...string) url.Values {
 	params := url.Values{}
-	for name, values := range base {
-		params[name] = values
-	}
+	maps.Copy(params, base)
 	for i := 0; i+1 < len(more); i += 2 {
 		params.Set(more[i], more[i+1])
 	}

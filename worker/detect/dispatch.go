@@ -239,7 +239,7 @@ func (p *dispatcher) start(ctx context.Context, q *queue, batch []waitingRef) er
 // saveCursor saves each position, but before the oldest detection of its shard that still waits.
 func (p *dispatcher) saveCursor(ctx context.Context) error {
 	p.held.Updated = p.now().UTC()
-	p.held.Cursor.Shards = sortedPositions(p.positions)
+	p.held.Shards = sortedPositions(p.positions)
 	oldest := map[shardKey]int64{}
 	for _, q := range p.queues {
 		for _, list := range [][]waitingRef{q.opens, q.joins} {
@@ -250,9 +250,9 @@ func (p *dispatcher) saveCursor(ctx context.Context) error {
 			}
 		}
 	}
-	for i, position := range p.held.Cursor.Shards {
+	for i, position := range p.held.Shards {
 		if seq, waits := oldest[shardKey{position.UUID, position.Shard}]; waits {
-			p.held.Cursor.Shards[i].Seq = min(position.Seq, seq-1)
+			p.held.Shards[i].Seq = min(position.Seq, seq-1)
 		}
 	}
 	return p.d.cursors.Save(ctx, &p.held)

@@ -14,13 +14,13 @@ import (
 )
 
 // dispatch keeps the dispatcher running until stop is called. faster turns a second into so many.
-func (b *bench) dispatch(config detect.Config, faster time.Duration) (stop func()) {
+func (b *bench) dispatch(config detect.Config, faster float64) (stop func()) {
 	b.Helper()
 	begin := time.Now()
 	d, err := detect.New(detect.Parts{
 		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
 		Matcher: func(string) (detect.Matcher, error) { return everyEvent{}, nil },
-		Now:     func() time.Time { return begin.Add(faster * time.Since(begin)) },
+		Now:     func() time.Time { return begin.Add(time.Duration(faster * float64(time.Since(begin)))) },
 	})
 	if err != nil {
 		b.Fatal(err)

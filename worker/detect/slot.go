@@ -149,7 +149,7 @@ func (s *slot) date(ctx context.Context, position *opensearch.Position) error {
 
 func (s *slot) saveCursor(ctx context.Context) error {
 	s.held.Updated, s.held.Watermark = s.now().UTC(), s.watermark
-	s.held.Cursor.Shards = sortedPositions(s.positions)
+	s.held.Shards = sortedPositions(s.positions)
 	return s.d.cursors.Save(ctx, &s.held)
 }
 

@@ -3,6 +3,7 @@ package opensearchtest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -70,9 +71,7 @@ func (c *Cluster) withSub(answer, sub map[string]any, docs []found) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range inner {
-		answer[name] = value
-	}
+	maps.Copy(answer, inner)
 	return answer, nil
 }
 

@@ -10,8 +10,7 @@ import (
 )
 
 func replyTo(err error) reply {
-	var f failure
-	if errors.As(err, &f) {
+	if f, is := errors.AsType[failure](err); is {
 		return f.reply
 	}
 	return refuse(http.StatusInternalServerError, "stand_in_exception", err.Error())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,9 +21,7 @@ func object(v any) map[string]any {
 // merge lays b over a, without changing either.
 func merge(a, b map[string]any) map[string]any {
 	out := map[string]any{}
-	for name, value := range a {
-		out[name] = value
-	}
+	maps.Copy(out, a)
 	for name, value := range b {
 		if old, is := out[name].(map[string]any); is {
 			if inner, is := value.(map[string]any); is {

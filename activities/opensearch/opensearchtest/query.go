@@ -249,7 +249,7 @@ func existsClause(body any) (predicate, error) {
 
 // hasObject reports whether the field is an object with any value in it.
 func hasObject(f field, doc *document) bool {
-	var value any = doc.parsed
+	value := doc.parsed
 	for element := range strings.SplitSeq(f.path, ".") {
 		value = object(value)[element]
 	}

@@ -150,7 +150,7 @@ func (c *Cluster) answerSearch(in *call, indices []*index, point *pit) reply {
 	if shards["failed"] > 0 && in.param("allow_partial_search_results") == "false" {
 		return refuse(http.StatusServiceUnavailable, "search_phase_execution_exception", "Partial shards failure")
 	}
-	seen := []found(nil)
+	var seen []found
 	if point != nil {
 		seen = slices.Clone(point.docs)
 	} else {
