@@ -90,3 +90,21 @@ func (c *Client) Delete(ctx context.Context, d Document) error {
 	}
 	return err
 }
+
+// CreateIndex creates an index with settings and mappings as the server takes them; one that is there already stays as
+// it is.
+func (c *Client) CreateIndex(ctx context.Context, index string, body any) error {
+	if index == "" {
+		return errors.New("create index: name is empty")
+	}
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode index %s: %w", index, err)
+	}
+	err = c.call(ctx, "create index "+index, http.MethodPut, pathTo(index), nil, sent, nil)
+	var fault *Fault
+	if errors.As(err, &fault) && fault.Type == "resource_already_exists_exception" {
+		return nil
+	}
+	return err
+}
