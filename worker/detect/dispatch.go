@@ -101,12 +101,10 @@ func (p *dispatcher) run(ctx context.Context) error {
 		heartbeat(ctx, p.term)
 		pause(ctx, ledgerPoll)
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
 	if !p.dirty {
 		return nil
 	}
-	return p.store(last)
+	return p.store(ctx)
 }
 
 // take sorts a page of the ledger into queues. Documents that an incident claimed come again, since a claim writes them;

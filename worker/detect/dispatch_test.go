@@ -67,6 +67,7 @@ func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detecti
 func weak(d *soar.Detection) { d.Rule.Level, d.Opens = soar.Low, false }
 
 func TestOpenOrJoin(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.signaller.set(func(i *incidents) { i.running["incident/host/running"] = true })
 	for host, change := range map[string]func(*soar.Detection){
@@ -99,6 +100,7 @@ func TestOpenOrJoin(t *testing.T) {
 
 // TestStorm sends 5,000 detections of one host: one incident, each detection told, in few signals.
 func TestStorm(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.detections("storm", "web-01", 20)
 	b.dispatch(detect.Config{}, 200)
@@ -117,6 +119,7 @@ func TestStorm(t *testing.T) {
 
 // TestOverload opens no more incidents than the config lets, says so, and forgets none.
 func TestOverload(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	for i := range 30 {
 		b.detections(fmt.Sprint("d", i), fmt.Sprintf("host-%d", i), 1)
@@ -141,6 +144,7 @@ func TestOverload(t *testing.T) {
 
 // TestDispatcherKilled ends the dispatcher while the frontend is down: its successor tells what it did not.
 func TestDispatcherKilled(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.signaller.set(func(i *incidents) { i.down = true })
 	b.detections("a", "web-01", 30)

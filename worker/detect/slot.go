@@ -95,9 +95,7 @@ func (s *slot) run(ctx context.Context) error {
 	if !s.dirty {
 		return nil
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // so that the next term begins here
-	defer cancel()
-	return s.store(last)
+	return s.store(ctx) // so that the next term begins here
 }
 
 // take makes detections of a page's documents and returns when they are in the ledger.

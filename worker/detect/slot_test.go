@@ -68,6 +68,7 @@ func injected(f opensearchtest.Fault) func(*bench) {
 // TestFailOver rolls back what stood above the global checkpoint, and gives its sequence numbers to other documents: a
 // reader of what is visible would take the first and miss the second.
 func TestFailOver(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.server.CreateIndex("ev-1", 1, time.Time{})
 	b.watchCursor()
@@ -90,6 +91,7 @@ func TestFailOver(t *testing.T) {
 }
 
 func TestHistoryChange(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.server.CreateIndex("ev-1", 1, time.Time{})
 	b.put("ev-1", "a", 120)
@@ -108,6 +110,7 @@ func TestHistoryChange(t *testing.T) {
 
 // TestDeletedIndex drops one index that was read to its end and one that was not.
 func TestDeletedIndex(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.server.CreateIndex("ev-read", 1, time.Time{})
 	b.server.CreateIndex("ev-unread", 1, time.Time{})
@@ -139,6 +142,7 @@ func TestDeletedIndex(t *testing.T) {
 
 // TestFromNow skips what was there before the first start, and nothing else.
 func TestFromNow(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.put("ev-1", "old", 40)
 	stream := b.stream(func(s *detect.Stream) { s.From = detect.FromNow })
@@ -159,6 +163,7 @@ func TestFromNow(t *testing.T) {
 
 // TestSlotsChange divides a stream otherwise while it is stopped: every shard goes on where it was.
 func TestSlotsChange(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	for i := range 4 {
 		b.server.CreateIndex(fmt.Sprintf("ev-%d", i), 3, time.Time{})
@@ -188,6 +193,7 @@ func TestSlotsChange(t *testing.T) {
 
 // TestTwoReadersOfOneSlot lets an old attempt run beside the new one: the cursor lets only one go on.
 func TestTwoReadersOfOneSlot(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.watchCursor()
 	b.server.CreateIndex("ev-1", 2, time.Time{})
@@ -204,6 +210,7 @@ func TestTwoReadersOfOneSlot(t *testing.T) {
 
 // TestKillBetweenLedgerAndCursor ends a reader when the ledger has a page and the cursor doesn't.
 func TestKillBetweenLedgerAndCursor(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.server.CreateIndex("ev-1", 1, time.Time{})
 	b.put("ev-1", "a", 250)
@@ -229,6 +236,7 @@ func TestKillBetweenLedgerAndCursor(t *testing.T) {
 
 // TestWatermark stands still while a shard is red, and says when all that was acknowledged has been read.
 func TestWatermark(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.server.CreateIndex("ev-1", 3, time.Time{})
 	b.put("ev-1", "a", 60)
@@ -256,6 +264,7 @@ func TestWatermark(t *testing.T) {
 
 // TestClosedIndex keeps its place and goes on when the index is opened again.
 func TestClosedIndex(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.put("ev-1", "a", 30)
 	b.read(b.stream())
@@ -275,6 +284,7 @@ func TestClosedIndex(t *testing.T) {
 
 // TestIdleShardCostsNoSearch counts searches when nothing is written.
 func TestIdleShardCostsNoSearch(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	b.put("ev-1", "a", 10)
 	b.read(b.stream())
@@ -288,6 +298,7 @@ func TestIdleShardCostsNoSearch(t *testing.T) {
 
 // TestBadInput puts events through that no reader should meet: each is counted and named, none stops the shard.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	keys := map[string]any{"host": "many-keys"}
 	for i := range 10000 {

@@ -17,8 +17,11 @@ import (
 // halved further, to one document.
 const smallestPage = 50
 
-// saveEvery bounds how much is read again after a crash.
-const saveEvery = time.Second
+// saveEvery bounds how much is read again after a crash; saveAtMost how long a save may take.
+const (
+	saveEvery  = time.Second
+	saveAtMost = 10 * time.Second
+)
 
 // errMoved says that a shard's primary changed while a hole was being checked; the next poll sees the new one.
 var errMoved = errors.New("primary moved while a hole was being checked")
@@ -133,7 +136,11 @@ func isFatal(err error) bool {
 	return errors.As(err, &f)
 }
 
+// store saves the positions, also when the lease has just ended: a save that is cut off may have happened, and the next
+// one would meet it as somebody else's.
 func (t *tail) store(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveAtMost)
+	defer cancel()
 	if err := t.save(ctx); err != nil {
 		return fatal{err}
 	}
