@@ -49,6 +49,7 @@ func TestShards(t *testing.T) {
 		}
 		wantPage(t, c, shard, -1, 4, 10, "[c@2 a@3]")
 		wantPage(t, c, shard, -1, 4, 1, "[c@2]")
+		wantPage(t, c, shard, -1, 2, 10, "[c@2]")
 		wantPage(t, c, shard, 2, 4, 10, "[a@3]")
 		wantPage(t, c, shard, 3, 4, 10, "[]")
 		absent := shard

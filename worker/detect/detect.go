@@ -1,6 +1,6 @@
 // Package detect reads streams of events, matches rules on them, keeps what matched in the ledger and tells incidents.
 //
-// Reading order: tail.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
+// Reading order: tail.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, then dispatch.go (the
 // ledger becomes incidents) with shape.go and bucket.go.
 package detect
@@ -110,7 +110,11 @@ func (d *Detect) ListUnclaimed(ctx context.Context, in activities.SweepRequest) 
 	return d.ledger.Unclaimed(ctx, d.Now().Add(-in.Older))
 }
 
-// lease is a context that ends with the term, or when the worker stops, so that another worker takes over at once.
+// beatEvery is well below any heartbeat timeout: one request may take longer than that.
+const beatEvery = 3 * time.Second
+
+// lease is a context that ends with the term, or when the worker stops, so that another worker takes over at once. It
+// heartbeats by itself: a request that hangs is bounded by its own timeout.
 func lease(ctx context.Context, term time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, term)
 	if !activity.IsActivity(ctx) {
@@ -118,20 +122,21 @@ func lease(ctx context.Context, term time.Duration) (context.Context, context.Ca
 	}
 	stopping := activity.GetWorkerStopChannel(ctx)
 	go func() {
-		select {
-		case <-stopping:
-			cancel()
-		case <-ctx.Done():
+		beat := time.NewTicker(beatEvery)
+		defer beat.Stop()
+		for {
+			select {
+			case <-stopping:
+				cancel()
+				return
+			case <-ctx.Done():
+				return
+			case <-beat.C:
+				activity.RecordHeartbeat(ctx)
+			}
 		}
 	}()
 	return ctx, cancel
-}
-
-// heartbeat tells Temporal that the term goes on, with what it did so far.
-func heartbeat(ctx context.Context, progress any) {
-	if activity.IsActivity(ctx) {
-		activity.RecordHeartbeat(ctx, progress)
-	}
 }
 
 // pause waits for d or the end of ctx.

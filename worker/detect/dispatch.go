@@ -22,8 +22,9 @@ const (
 	maxWaiting   = 200_000 // detections in memory; beyond it the ledger is the queue
 	signalAtMost = 10 * time.Second
 
-	maxRefusals = 100         // new incidents asked for in vain in one pass
-	holdRefused = time.Minute // before one of them is asked for again
+	maxRefusals = 100              // new incidents asked for in vain in one pass
+	holdRefused = time.Minute      // before one of them is asked for again
+	joinAgain   = 10 * time.Second // before an entity without an incident is asked about again for what only joins
 )
 
 // dispatcher is one lease term of the one dispatcher. Suppression and correlation will stand between decode and
@@ -33,6 +34,7 @@ type dispatcher struct {
 	d      *Detect
 	held   opensearch.Held
 	queues map[string]*queue
+	said   time.Time // the hour for which an overload was reported
 	term   activities.DispatchTerm
 	total  int // detections that wait
 }
@@ -98,7 +100,6 @@ func (p *dispatcher) run(ctx context.Context) error {
 			}
 		}
 		p.d.Metrics.waiting.Set(float64(p.total))
-		heartbeat(ctx, p.term)
 		pause(ctx, ledgerPoll)
 	}
 	if !p.dirty {
@@ -208,6 +209,7 @@ func (p *dispatcher) tell(ctx context.Context, q *queue) error {
 		}
 	case !open:
 		kind = "nothing_open"
+		q.quiet = p.now().Add(joinAgain)
 	}
 	if open || opens {
 		q.told += len(batch)

@@ -25,6 +25,9 @@ func (p *dispatcher) sayOverload(ctx context.Context, refused *queue) {
 	p.d.Metrics.overload.Set(1)
 	now := p.now().UTC()
 	hour := now.Truncate(time.Hour)
+	if p.said.Equal(hour) {
+		return
+	}
 	overload := soar.Detection{
 		Rule:      soar.Rule{ID: OverloadRule, Title: "More incidents than may open at once", Level: soar.High},
 		Event:     soar.EventRef{IndexUUID: "sallyport", Index: "sallyport", ID: "overload/" + hour.Format(time.RFC3339)},
@@ -33,5 +36,7 @@ func (p *dispatcher) sayOverload(ctx context.Context, refused *queue) {
 	}
 	if _, err := p.d.ledger.Write(ctx, []opensearch.Entry{{Detection: overload, IndexCreated: hour}}); err != nil {
 		p.log.Warn("overload can't be written; it will be tried again", "error", err)
+		return
 	}
+	p.said = hour
 }

@@ -32,6 +32,7 @@ type queue struct {
 	told   int
 	last   time.Time
 	held   time.Time // no token was left; not before this
+	quiet  time.Time // no incident was open; what only joins waits until then
 }
 
 func (q *queue) waiting() int { return len(q.opens) + len(q.joins) }
@@ -56,7 +57,10 @@ func (q *queue) due(now time.Time) bool {
 		q.told = 0
 	}
 	wait, _ := q.beat()
-	return q.waiting() > 0 && now.Sub(q.last) >= wait && !now.Before(q.held)
+	if q.waiting() == 0 || len(q.opens) == 0 && now.Before(q.quiet) {
+		return false
+	}
+	return now.Sub(q.last) >= wait && !now.Before(q.held)
 }
 
 // next takes the detections of one signal; those that open go first.

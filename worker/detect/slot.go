@@ -78,10 +78,10 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 
 // run polls until the lease ends. Only a cursor that can't be saved ends it earlier.
 func (s *slot) run(ctx context.Context) error {
+	defer s.forget()
 	for ctx.Err() == nil {
 		began := s.now()
 		err := s.poll(ctx)
-		heartbeat(ctx, s.term)
 		switch {
 		case ctx.Err() != nil:
 		case isFatal(err):
@@ -90,7 +90,9 @@ func (s *slot) run(ctx context.Context) error {
 			s.log.Warn("stream is not read to its end; the rest goes on", "error", err)
 		}
 		s.d.Metrics.watermark.WithLabelValues(s.stream.Name, strconv.Itoa(s.number)).Set(float64(s.watermark.UnixMilli()) / 1000)
-		pause(ctx, s.stream.Poll-s.now().Sub(began))
+		if !s.behind {
+			pause(ctx, s.stream.Poll-s.now().Sub(began))
+		}
 	}
 	if !s.dirty {
 		return nil
@@ -98,12 +100,20 @@ func (s *slot) run(ctx context.Context) error {
 	return s.store(ctx) // so that the next term begins here
 }
 
+// forget takes this slot's gauges away: another worker may read it from now on, and says how it stands.
+func (s *slot) forget() {
+	for _, position := range s.positions {
+		s.count.forget(position)
+	}
+	s.d.Metrics.watermark.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
+	s.d.Metrics.missing.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
+}
+
 // take makes detections of a page's documents and returns when they are in the ledger.
 func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []opensearch.Hit) error {
 	if len(hits) == 0 {
 		return nil
 	}
-	heartbeat(ctx, s.term)
 	if err := s.date(ctx, position); err != nil {
 		return err
 	}

@@ -3,28 +3,19 @@ package detect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 )
 
-// smallestPage is what pages are halved down to when the server asks for less; an answer that is too large to hold is
-// halved further, to one document.
-const smallestPage = 50
-
 // saveEvery bounds how much is read again after a crash; saveAtMost how long a save may take.
 const (
 	saveEvery  = time.Second
 	saveAtMost = 10 * time.Second
 )
-
-// errMoved says that a shard's primary changed while a hole was being checked; the next poll sees the new one.
-var errMoved = errors.New("primary moved while a hole was being checked")
 
 // shardKey names a shard for ever: an index that is made again has another UUID.
 type shardKey struct {
@@ -62,6 +53,7 @@ type tail struct {
 	paces     map[shardKey]*pace
 	vanished  map[shardKey]bool // absent for one look already
 	watermark time.Time
+	behind    bool // the last poll left something unread that may be read
 	dirty     bool
 	saved     time.Time
 }
@@ -83,14 +75,6 @@ type sighting struct {
 	complete bool
 }
 
-// pace is how hard one shard may be asked.
-type pace struct {
-	size    int
-	resume  time.Time
-	fails   int
-	waiting time.Time // since when something is unread
-}
-
 // poll looks at the checkpoints once and reads what may be read. One bad shard does not stop the others; their errors
 // come back joined. A fatal error ends the lease term.
 func (t *tail) poll(ctx context.Context) error {
@@ -104,18 +88,8 @@ func (t *tail) poll(ctx context.Context) error {
 	if len(t.seen) > t.lag+1 {
 		t.seen = t.seen[len(t.seen)-t.lag-1:]
 	}
-	for key, shard := range look.shards {
-		if ctx.Err() != nil {
-			break
-		}
-		position := t.position(shard)
-		if err := t.readShard(ctx, shard, t.target(key, shard)); err != nil {
-			if isFatal(err) {
-				return err
-			}
-			t.count.failures()
-			errs = append(errs, fmt.Errorf("%s[%d]: %w", shard.Index, shard.Number, err))
-		}
+	errs = append(errs, t.readAll(ctx, look))
+	for _, position := range t.positions {
 		t.countLag(position)
 	}
 	t.raiseWatermark()
@@ -206,113 +180,6 @@ func (t *tail) target(key shardKey, s opensearch.Shard) int64 {
 		return -1
 	}
 	return then.Checkpoint
-}
-
-func (t *tail) pace(key shardKey) *pace {
-	if t.paces[key] == nil {
-		t.paces[key] = &pace{size: t.page}
-	}
-	return t.paces[key]
-}
-
-func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) error {
-	position, pace := t.positions[keyOf(s)], t.pace(keyOf(s))
-	if position.Seq >= target || t.now().Before(pace.resume) {
-		return nil
-	}
-	for refreshed := false; position.Seq < target && ctx.Err() == nil; {
-		hits, upto, err := t.readWindow(ctx, s, position.Seq, target, pace)
-		if err != nil {
-			return err
-		}
-		if holes := upto - position.Seq - int64(len(hits)); holes > 0 {
-			if !refreshed {
-				if err := t.refresh(ctx, s); err != nil {
-					return err
-				}
-				refreshed = true
-				continue
-			}
-			if err := t.stillPrimary(ctx, s); err != nil {
-				return err
-			}
-			t.count.holes(int(holes))
-		}
-		if err := t.sink(ctx, position, hits); err != nil {
-			return err
-		}
-		position.Seq, t.dirty = upto, true
-		if t.now().Sub(t.saved) >= saveEvery {
-			if err := t.store(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// readWindow reads one page and says up to which sequence number it speaks.
-func (t *tail) readWindow(ctx context.Context, s opensearch.Shard, after, target int64, pace *pace) (hits []opensearch.Hit, upto int64, err error) {
-	hits, err = t.client.ReadPage(ctx, s, after, target, pace.size)
-	if err != nil {
-		pace.slow(err, t.now())
-		return nil, 0, err
-	}
-	last := after
-	for _, hit := range hits {
-		if hit.SeqNo <= last || hit.SeqNo > target || hit.ID == "" {
-			return nil, 0, errors.New("search answered documents that were not asked for")
-		}
-		last = hit.SeqNo
-	}
-	upto = target
-	if len(hits) == pace.size {
-		upto = last
-	}
-	pace.quicken(t.page)
-	return hits, upto, nil
-}
-
-// slow halves the page and waits when the server asks for less; a failing shard is left alone for a while.
-func (p *pace) slow(err error, now time.Time) {
-	p.fails = min(p.fails+1, 6)
-	if opensearch.Overloaded(err) {
-		least := smallestPage
-		if errors.Is(err, opensearch.ErrTooLarge) {
-			least = 1
-		}
-		p.size = min(p.size, max(least, p.size/2))
-		wait := time.Duration(1<<p.fails) * 250 * time.Millisecond
-		p.resume = now.Add(wait/2 + rand.N(wait/2))
-	}
-}
-
-// quicken grows a page that was halved, slowly.
-func (p *pace) quicken(most int) {
-	p.fails = 0
-	p.size = min(most, p.size+max(1, p.size/4))
-}
-
-func (t *tail) refresh(ctx context.Context, s opensearch.Shard) error {
-	if err := t.client.Refresh(ctx, s.Index); err != nil {
-		return err
-	}
-	t.count.refreshes(1)
-	return nil
-}
-
-// stillPrimary proves that the copy which was refreshed and searched is the one that the checkpoint was read from.
-func (t *tail) stillPrimary(ctx context.Context, s opensearch.Shard) error {
-	shards, err := t.client.Primaries(ctx, s.Index)
-	if err != nil {
-		return err
-	}
-	for _, now := range shards {
-		if now.UUID == s.UUID && now.Number == s.Number && now.Node == s.Node && now.History == s.History {
-			return nil
-		}
-	}
-	return errMoved
 }
 
 func (t *tail) countLag(p *opensearch.Position) {

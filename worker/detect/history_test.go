@@ -1,0 +1,106 @@
+package detect_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
+	"github.com/sallyport-soar/sallyport/worker/detect"
+)
+
+// TestFailOver rolls back what stood above the global checkpoint, and gives its sequence numbers to other documents: a
+// reader of what is visible would take the first and miss the second.
+func TestFailOver(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.CreateIndex("ev-1", 1, time.Time{})
+	b.watchCursor()
+	b.put("ev-1", "kept", 40)
+	b.read(b.stream())
+	b.untilRead("ev-1", "kept", 40)
+	shard := b.server.Shard("ev-1", 0)
+	shard.HoldCheckpoint()
+	b.put("ev-1", "phantom", 30)
+	before := b.server.Calls("stats")
+	b.until("three polls while the checkpoint stands", func() bool { return b.server.Calls("stats") > before+3 })
+	shard.FailOver()
+	b.put("ev-1", "after", 30)
+	b.untilRead("ev-1", "after", 30)
+	for event := range b.ledger() {
+		if strings.Contains(event, "phantom") {
+			t.Errorf("%s was rolled back, and is in the ledger", event)
+		}
+	}
+}
+
+func TestHistoryChange(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.CreateIndex("ev-1", 1, time.Time{})
+	b.put("ev-1", "a", 120)
+	b.read(b.stream())
+	b.untilRead("ev-1", "a", 120)
+	b.server.Shard("ev-1", 0).ChangeHistory()
+	b.put("ev-1", "b", 20)
+	b.untilRead("ev-1", "b", 20)
+	if got := len(b.ledger()); got != 140 {
+		t.Errorf("the ledger has %d detections, want 140", got)
+	}
+	if b.counter("sallyport_stream_rewinds_total") != 1 || b.counter("sallyport_stream_duplicates_total") < 120 {
+		t.Error("the shard was not read again from its beginning")
+	}
+}
+
+// TestDeletedIndex drops one index that was read to its end and one that was not.
+func TestDeletedIndex(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.server.CreateIndex("ev-read", 1, time.Time{})
+	b.server.CreateIndex("ev-unread", 1, time.Time{})
+	b.put("ev-read", "a", 10)
+	b.server.Inject(opensearchtest.Fault{Operation: "search", Path: "ev-unread", Status: http.StatusServiceUnavailable})
+	b.put("ev-unread", "a", 25)
+	b.read(b.stream())
+	b.untilRead("ev-read", "a", 10)
+	b.until("the checkpoint of ev-unread is known", func() bool {
+		for _, p := range b.cursorOf("stream/events/0-of-1").Shards {
+			if p.Index == "ev-unread" && p.Known == 24 {
+				return true
+			}
+		}
+		return false
+	})
+	b.server.DeleteIndex("ev-read")
+	b.server.DeleteIndex("ev-unread")
+	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-unread/loss/0"]; return there })
+	loss := b.ledger()["ev-unread/loss/0"]
+	if !loss.Opens || loss.Rule.ID != detect.LossRule || loss.Entity.String() != "stream/events" || !strings.Contains(loss.Summary, "25 operations") {
+		t.Errorf("loss: %+v", loss)
+	}
+	b.until("both positions are dropped", func() bool { return len(b.cursorOf("stream/events/0-of-1").Shards) == 0 })
+	if _, there := b.ledger()["ev-read/loss/0"]; there {
+		t.Error("an index that was read to its end is no loss")
+	}
+}
+
+// TestClosedIndex keeps its place and goes on when the index is opened again.
+func TestClosedIndex(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.put("ev-1", "a", 30)
+	b.read(b.stream())
+	b.untilRead("ev-1", "a", 30)
+	b.put("ev-2", "a", 30)
+	b.untilRead("ev-2", "a", 30)
+	b.server.SetClosed("ev-1", true)
+	before := b.server.Calls("stats")
+	b.until("some polls", func() bool { return b.server.Calls("stats") > before+5 })
+	b.server.SetClosed("ev-1", false)
+	b.put("ev-1", "b", 10)
+	b.untilRead("ev-1", "b", 10)
+	if b.counter("sallyport_stream_lost_total") != 0 || b.counter("sallyport_stream_duplicates_total") != 0 {
+		t.Error("a closed index is neither lost nor read again")
+	}
+}
