@@ -32,9 +32,9 @@ func TestReaderUnderFaults(t *testing.T) {
 		"health answers {}":          injected(opensearchtest.Fault{Operation: "cluster", Body: `{}`, Times: 4}),
 		"partial refreshes":          injected(opensearchtest.Fault{Operation: "refresh", Path: "ev-", Partial: true, Times: 2}),
 		"cut before the search":      injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", CutBefore: true, Times: 3}),
-		"cut before the ledger":      injected(opensearchtest.Fault{Operation: "bulk", Skip: 6, CutBefore: true, Times: 2}),
-		"cut after the ledger":       injected(opensearchtest.Fault{Operation: "bulk", Skip: 6, CutAfter: true, Times: 2}),
-		"ledger refuses with 429":    injected(opensearchtest.Fault{Operation: "bulk", Skip: 6, Status: http.StatusTooManyRequests, Times: 3}),
+		"cut before the ledger":      injected(opensearchtest.Fault{Operation: "bulk", Carries: "sallyport-detections-", CutBefore: true, Times: 2}),
+		"cut after the ledger":       injected(opensearchtest.Fault{Operation: "bulk", Carries: "sallyport-detections-", CutAfter: true, Times: 2}),
+		"ledger refuses with 429":    injected(opensearchtest.Fault{Operation: "bulk", Carries: "sallyport-detections-", Status: http.StatusTooManyRequests, Times: 3}),
 		"cut before the cursor":      injected(opensearchtest.Fault{Operation: "doc", Path: "-of-", CutBefore: true, Skip: 2, Times: 2}),
 		"cut after the cursor":       injected(opensearchtest.Fault{Operation: "doc", Path: "-of-", CutAfter: true, Skip: 2, Times: 2}),
 		"one shard without refresh":  func(b *bench) { b.server.SetRefresh("ev-1", -1) },
@@ -241,14 +241,14 @@ func TestReaderOnRealServer(t *testing.T) {
 func TestShardsTakeTurns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
-	b.put("ev-big", "a", 3000)
+	b.put("ev-big", "a", 1000)
 	b.put("ev-small", "a", 20)
 	b.server.Inject(opensearchtest.Fault{Operation: "search", Path: "/ev-big", Latency: 20 * time.Millisecond})
 	b.watchCursor()
 	b.read(b.stream(func(s *detect.Stream) { s.Page = 10 }))
 	b.untilRead("ev-small", "a", 20)
-	if got := len(b.ledger()); got > 2000 {
+	if got := len(b.ledger()); got > 600 {
 		t.Errorf("the small index had to wait for %d events of the big one", got)
 	}
-	b.untilRead("ev-big", "a", 3000)
+	b.untilRead("ev-big", "a", 1000)
 }

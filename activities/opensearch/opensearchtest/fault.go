@@ -1,6 +1,7 @@
 package opensearchtest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 type Fault struct {
 	Operation string        // as Calls names it: search, refresh, stats, bulk, doc, ...; "" is every one
 	Path      string        // the path must contain this
+	Carries   string        // the request's body must contain this
 	Times     int           // how many requests; 0: until lifted
 	Skip      int           // so many requests pass first
 	Status    int           // answer this instead
@@ -51,7 +53,8 @@ func (c *Cluster) Observe(operation, path string, then func()) {
 }
 
 func (f *Fault) concerns(in *call) bool {
-	return (f.Operation == "" || f.Operation == in.operation) && strings.Contains(in.URL.Path, f.Path)
+	return (f.Operation == "" || f.Operation == in.operation) && strings.Contains(in.URL.Path, f.Path) &&
+		(f.Carries == "" || bytes.Contains(in.body, []byte(f.Carries)))
 }
 
 // take finds the fault that this request runs into, or an empty one.
