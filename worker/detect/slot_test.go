@@ -23,6 +23,7 @@ func TestReaderUnderFaults(t *testing.T) {
 		"search backpressure with 500": injected(opensearchtest.Fault{
 			Operation: "search", Path: "/ev-", Status: http.StatusInternalServerError, Type: "task_cancelled_exception", Times: 2,
 		}),
+		"full pages always get 429":  injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Carries: `"size":100,`, Status: http.StatusTooManyRequests}),
 		"everything gets 503":        injected(opensearchtest.Fault{Status: http.StatusServiceUnavailable, Times: 15}),
 		"partial searches":           injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Partial: true, Times: 4}),
 		"searches run out of time":   injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", TimedOut: true, Times: 4}),
