@@ -63,11 +63,12 @@ func (o HuntOutcome) String() string { return o.Hunt + " " + o.Outcome }
 
 // HuntProof is one thing that proves a hunt's hypothesis.
 type HuntProof struct {
-	Entity    string            `json:"entity"` // the name; its family is the hunt's
-	Values    map[string]string `json:"values"`
-	Count     int64             `json:"count"`
-	Index     string            `json:"index"`
-	IndexUUID string            `json:"index_uuid"`
-	EventID   string            `json:"event_id"`
-	At        time.Time         `json:"at"`
+	Entity       string            `json:"entity"` // the name; its family is the hunt's
+	Values       map[string]string `json:"values"`
+	Count        int64             `json:"count"`
+	Index        string            `json:"index"`
+	IndexUUID    string            `json:"index_uuid"`
+	IndexCreated time.Time         `json:"index_created"`
+	EventID      string            `json:"event_id"`
+	At           time.Time         `json:"at"`
 }

@@ -81,6 +81,8 @@ type RemediationState struct {
 	Proof    *ScanReport      `json:"proof,omitempty"`
 	Proved   bool             `json:"proved"` // the rescan ended, saw the host, and the CVEs are gone
 	Reason   string           `json:"reason,omitempty"`
+	// Pending is what the remediation asks people now; the incident's record shows it among its own.
+	Pending []PendingApproval `json:"pending,omitempty"`
 }
 
 // TimelineEntry says in plain words what happened when.

@@ -20,17 +20,12 @@ type Stream struct {
 	Index   string
 }
 
-// Ledger takes detections; one that it has already is no error.
-type Ledger interface {
-	AddDetections(ctx context.Context, detections []soar.Detection) error
-}
-
 // Hunting implements the steps of hunts.
 type Hunting struct {
 	Hunts      []hunt.Hunt
 	Streams    map[string]Stream
 	State      *opensearch.Client // where outcomes are kept
-	Ledger     Ledger
+	Ledger     *opensearch.Ledger
 	Watermarks func(ctx context.Context) (map[string]time.Time, error)
 }
 
@@ -94,7 +89,7 @@ func (h *Hunting) RecordHunt(ctx context.Context, o activities.HuntOutcome) (act
 		return activities.None{}, activities.Permanent(err)
 	}
 	if len(detections) > 0 {
-		if err := h.Ledger.AddDetections(ctx, detections); err != nil {
+		if _, err := h.Ledger.Write(ctx, detections); err != nil {
 			return activities.None{}, fmt.Errorf("ledger: %w", err)
 		}
 	}
@@ -105,7 +100,7 @@ func (h *Hunting) RecordHunt(ctx context.Context, o activities.HuntOutcome) (act
 	return activities.None{}, nil
 }
 
-func (h *Hunting) detections(o activities.HuntOutcome) (list []soar.Detection, err error) {
+func (h *Hunting) detections(o activities.HuntOutcome) (list []opensearch.Entry, err error) {
 	if o.Outcome != activities.Proved {
 		return nil, nil
 	}
@@ -114,7 +109,7 @@ func (h *Hunting) detections(o activities.HuntOutcome) (list []soar.Detection, e
 			continue
 		}
 		for _, p := range o.Proofs {
-			list = append(list, detection(known, o, p))
+			list = append(list, opensearch.Entry{Detection: detection(known, o, p), IndexCreated: p.IndexCreated})
 		}
 		return list, nil
 	}

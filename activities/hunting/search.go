@@ -206,6 +206,13 @@ func (s search) proof(ctx context.Context, o activities.HuntOutcome, r row) (p a
 		p.Index, p.EventID = d.Index, d.ID
 		p.At = timeOf(d.Source, s.hunt.TimeField, o.To)
 	}
+	created, err := s.stream.Cluster.Created(ctx, p.Index)
+	if err != nil {
+		return p, fmt.Errorf("fetch evidence: %w", err)
+	}
+	for uuid, at := range created { // of one index: one entry
+		p.IndexUUID, p.IndexCreated = uuid, at
+	}
 	return p, nil
 }
 

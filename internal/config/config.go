@@ -51,7 +51,7 @@ func Within(field string, faults Faults) Faults {
 	out := make(Faults, len(faults))
 	for i, f := range faults {
 		out[i] = f
-		out[i].Field = strings.Trim(field+"."+f.Field, ".")
+		out[i].Field = strings.Trim(strings.ReplaceAll(field+"."+f.Field, ".[", "["), ".")
 	}
 	return out
 }

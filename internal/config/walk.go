@@ -45,15 +45,23 @@ type field struct {
 
 // fieldsOf lists a struct's fields that a file can set; inlined structs are flattened.
 func fieldsOf(t reflect.Type) (fields []field) {
-	for _, f := range reflect.VisibleFields(t) {
+	for i := range t.NumField() {
+		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if !f.IsExported() || name == "-" || strings.Contains(options, "inline") || (name == "" && f.Anonymous) {
+		if !f.IsExported() || name == "-" {
+			continue
+		}
+		if strings.Contains(options, "inline") {
+			for _, inner := range fieldsOf(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				fields = append(fields, inner)
+			}
 			continue
 		}
 		if name == "" {
 			name = strings.ToLower(f.Name)
 		}
-		fields = append(fields, field{name: name, doc: f.Tag.Get("doc"), example: f.Tag.Get("example"), index: f.Index, kind: f.Type})
+		fields = append(fields, field{name: name, doc: f.Tag.Get("doc"), example: f.Tag.Get("example"), index: []int{i}, kind: f.Type})
 	}
 	return fields
 }

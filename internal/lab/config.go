@@ -102,7 +102,7 @@ systems:
     password: %[6]s
     indexer: {url: "%[2]s"}
     result_within: 10s
-  misp: {url: "%[7]s", key: "%[8]s"}
+  misp: {url: "%[7]s", key: "%[8]s", trusted: ["*"]}
   cortex: {url: "%[9]s", key: "%[10]s", analyzers: [%[11]s, %[12]s]}
   thehive: {url: "%[13]s", key: "%[14]s"}
   pfsense: {url: "%[15]s", key: "%[16]s"}

@@ -86,7 +86,7 @@ func Start(ctx context.Context, o Options) (l *Lab, err error) {
 
 func (p Pace) withDefaults() Pace {
 	if p.Quiet == 0 {
-		p.Quiet = 4 * time.Second
+		p.Quiet = 14 * time.Second
 	}
 	if p.ApprovalWindow == 0 {
 		p.ApprovalWindow = 10 * time.Minute

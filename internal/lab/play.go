@@ -22,7 +22,7 @@ type Played struct {
 
 // Play stores the events as Wazuh's indexer would, with their times moved so that the newest is now.
 func (l *Lab) Play(ctx context.Context, events [][]byte) (p Played, err error) {
-	by := time.Until(newest(events))
+	by := time.Since(newest(events))
 	if newest(events).IsZero() {
 		by = 0
 	}
@@ -49,14 +49,20 @@ func (l *Lab) alertsIndex() string {
 	return "wazuh-alerts-4.x-" + l.suffix + "-" + time.Now().UTC().Format("2006.01.02")
 }
 
-// Evaluated reports whether everything that was played has been evaluated and nothing waits for an incident.
+// Evaluated reports whether everything that was played has been evaluated, and no detection of it opens an incident.
 func (l *Lab) Evaluated(ctx context.Context, state *opensearch.Client, p Played) (bool, error) {
 	cursor, err := opensearch.NewCursors(state).Load(ctx, "stream/wazuh/0-of-1")
 	if err != nil || !cursor.Exists() || !cursor.Watermark.After(p.At) {
 		return false, err
 	}
-	waiting, err := opensearch.NewLedger(state).Unclaimed(ctx, time.Now())
-	return err == nil && len(waiting.Unclaimed) == 0, err
+	if err := state.Refresh(ctx, opensearch.LedgerPattern); err != nil {
+		return false, err
+	}
+	opening, err := state.Count(ctx, opensearch.LedgerPattern, map[string]any{"bool": map[string]any{
+		"filter":   []any{map[string]any{"term": map[string]any{"opens": true}}},
+		"must_not": []any{map[string]any{"term": map[string]any{"late": true}}},
+	}})
+	return err == nil && opening == 0, err
 }
 
 // agentWrites stores an alert that an agent's program caused, as the manager would.

@@ -189,8 +189,8 @@ func (s *Step) check(section string) error {
 		return errors.New("a step needs a reason: people read it before they approve")
 	case s.Kind == soar.Patch && (s.Playbook == "" || s.Mode == soar.Auto || s.Mode == soar.Hold):
 		return errors.New("a patch needs a playbook, and mode ask or suggest: nothing takes it back")
-	case s.Kind != soar.Patch && (s.For < time.Minute || s.Playbook != ""):
-		return errors.New("a containment needs `for`, at least 1m (it always ends), and no playbook")
+	case s.Kind != soar.Patch && (s.For < 5*time.Second || s.Playbook != ""):
+		return errors.New("a containment needs `for`, at least 5s (it always ends), and no playbook")
 	}
 	return nil
 }

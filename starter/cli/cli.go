@@ -107,7 +107,8 @@ func rootCommand(streams IO, verbs Verbs) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.PersistentFlags().String("config", defaultConfig(), "the config file; SALLYPORT_CONFIG names another default")
-	root.AddCommand(versionCommand(streams), keyCommand(streams))
+	root.AddCommand(checkCommand(streams), incidentCommand(streams), approveCommand(streams), denyCommand(streams), releaseCommand(streams), haltCommand(streams),
+		resumeCommand(streams), rulesCommand(streams), huntCommand(streams), auditCommand(streams), configCommand(streams), keyCommand(streams), versionCommand(streams))
 	for _, verb := range []struct {
 		name, short string
 		build       func(IO) *cobra.Command

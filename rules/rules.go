@@ -1,0 +1,132 @@
+// Package rules loads detection rules, native ones and Sigma's, and says which of them an event matches. It knows no
+// Temporal and no network.
+package rules
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/content"
+	"github.com/sallyport-soar/sallyport/rules/sigma"
+)
+
+// Fault is what is wrong with a rule's file, with its line and how it is mended.
+type Fault = sigma.Fault
+
+// Report says what a Load refused, and what it took but cannot use in full.
+type Report struct{ Refused, Warnings []Fault }
+
+// Library is a loaded set of rules. It never changes and is safe for concurrent use.
+type Library struct {
+	native   []*Native
+	sigma    []sigmaRule
+	mappings map[string]*Mapping
+
+	// Correlations are read and kept; nothing evaluates them here.
+	Correlations []sigma.Correlation
+}
+
+// sigmaRule is a Sigma rule with what every match of it says.
+type sigmaRule struct {
+	*sigma.Rule
+	says Match
+}
+
+// notRules are the folders of a source that hold something else.
+var notRules = []string{"plans", "policies", "hunts", "mappings", "lists"}
+
+// Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
+// the same id. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
+// refused rule leaves the others loaded.
+func Load(sources ...fs.FS) (*Library, *Report) {
+	l, report := &loader{native: map[string]*Native{}, sigma: map[string]sigmaRule{}}, &Report{}
+	l.report = report
+	l.library = &Library{mappings: map[string]*Mapping{}}
+	l.lists = map[string][]string{}
+	for _, source := range append([]fs.FS{content.Files}, sources...) {
+		l.readLists(source)
+		l.readMappings(source)
+	}
+	for _, source := range sources {
+		l.readRules(source)
+	}
+	for _, rule := range l.native {
+		l.library.native = append(l.library.native, rule)
+	}
+	for _, rule := range l.sigma {
+		l.library.sigma = append(l.library.sigma, rule)
+	}
+	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
+	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
+	return l.library, report
+}
+
+// Len is the number of rules.
+func (l *Library) Len() int { return len(l.native) + len(l.sigma) }
+
+// Native are the native rules, by id.
+func (l *Library) Native() []*Native { return slices.Clone(l.native) }
+
+type loader struct {
+	library *Library
+	report  *Report
+	lists   map[string][]string
+	native  map[string]*Native
+	sigma   map[string]sigmaRule
+}
+
+func (l *loader) refuse(file string, line int, text, mend string) {
+	l.report.Refused = append(l.report.Refused, Fault{File: file, Line: line, Text: text, Mend: mend})
+}
+
+func (l *loader) readRules(source fs.FS) {
+	err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if slices.Contains(notRules, name) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		text, err := fs.ReadFile(source, name)
+		if err != nil {
+			l.refuse(name, 1, "cannot be read", "check the file's rights")
+			return nil
+		}
+		l.readRule(name, text)
+		return nil
+	})
+	if err != nil {
+		l.refuse(".", 1, "the folder cannot be read: "+err.Error(), "name a folder that is there")
+	}
+}
+
+func (l *loader) readRule(name string, text []byte) {
+	if isNative(text) {
+		rule, faults := l.parseNative(name, text)
+		l.report.Refused = append(l.report.Refused, faults...)
+		if len(faults) == 0 {
+			l.native[rule.ID] = rule
+		}
+		return
+	}
+	file := sigma.Parse(name, text, l.lists)
+	l.report.Refused = append(l.report.Refused, file.Refused...)
+	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
+	l.library.Correlations = append(l.library.Correlations, file.Correlations...)
+	for _, rule := range file.Rules {
+		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(text), Author: rule.Author, Licence: rule.Licence}}
+		says.Opens = says.Rule.Level.Rank() >= soar.High.Rank()
+		says.tag(rule.Tags)
+		l.sigma[rule.ID] = sigmaRule{rule, says}
+	}
+}

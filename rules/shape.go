@@ -1,0 +1,158 @@
+package rules
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/sallyport-soar/sallyport/rules/sigma"
+)
+
+// shape is an event as rules ask it: Windows' fields by their own names, wherever the event keeps them.
+type shape struct {
+	root    map[string]any
+	mapping string         // the mapping for events of this shape, "" if it is not known
+	windows map[string]any // fields by name in lower case; nil for a flat event
+}
+
+func newShape(root map[string]any) *shape {
+	s := &shape{root: root}
+	if event, ok := root["Event"].(map[string]any); ok {
+		s.mapping, s.windows = "windows", map[string]any{}
+		s.nested(event)
+		return s
+	}
+	if winlog, ok := root["winlog"].(map[string]any); ok {
+		s.mapping, s.windows = "ecs", map[string]any{}
+		s.winlog(winlog)
+		return s
+	}
+	if win, ok := sigma.Path(root, "data.win"); ok {
+		if win, ok := win.(map[string]any); ok {
+			s.windows = map[string]any{}
+			for _, section := range win {
+				s.put(section)
+			}
+			s.alias("providername", "provider_name")
+		}
+	}
+	_, rule := root["rule"].(map[string]any)
+	_, agent := root["agent"].(map[string]any)
+	switch {
+	case root["Channel"] != nil && root["EventID"] != nil:
+		s.mapping = "windows"
+	case rule && agent:
+		s.mapping = "wazuh4"
+	case root["ecs"] != nil || s.path("event.kind") != "":
+		s.mapping = "ecs"
+	}
+	return s
+}
+
+func (s *shape) put(section any) {
+	if fields, ok := section.(map[string]any); ok {
+		for name, value := range fields {
+			s.windows[strings.ToLower(name)] = value
+		}
+	}
+}
+
+func (s *shape) alias(from, to string) {
+	if value, ok := s.windows[from]; ok {
+		s.windows[to] = value
+	}
+}
+
+// nested reads Event.System, Event.EventData and Event.UserData, as EVTX tools write them.
+func (s *shape) nested(event map[string]any) {
+	system, _ := event["System"].(map[string]any)
+	for name, value := range system {
+		inner, isMap := value.(map[string]any)
+		if !isMap {
+			s.windows[strings.ToLower(name)] = value
+			continue
+		}
+		if text, ok := inner["#text"]; ok {
+			s.windows[strings.ToLower(name)] = text
+		}
+		if attributes, ok := inner["#attributes"].(map[string]any); ok {
+			for attribute, value := range attributes {
+				s.windows[strings.ToLower(name+"_"+attribute)] = value
+			}
+		}
+	}
+	s.put(event["EventData"])
+	if user, ok := event["UserData"].(map[string]any); ok {
+		for _, section := range user {
+			s.put(section)
+		}
+	}
+}
+
+func (s *shape) winlog(winlog map[string]any) {
+	for name, field := range map[string]string{"channel": "channel", "event_id": "eventid", "computer_name": "computer", "provider_name": "provider_name"} {
+		if value, ok := winlog[name]; ok {
+			s.windows[field] = value
+		}
+	}
+	for path, field := range map[string]string{
+		"process.command_line": "commandline", "process.executable": "image", "process.parent.executable": "parentimage",
+		"process.parent.command_line": "parentcommandline", "file.path": "targetfilename", "dns.question.name": "queryname",
+	} {
+		if value, ok := sigma.Path(s.root, path); ok {
+			s.windows[field] = value
+		}
+	}
+	s.put(winlog["event_data"])
+	s.put(winlog["user_data"])
+}
+
+// lookup finds the field of a Sigma rule. A flat event may write SourceName as "Source Name".
+func (s *shape) lookup(field string) (any, bool) {
+	if s.windows != nil {
+		if value, ok := s.windows[strings.ToLower(field)]; ok {
+			return value, true
+		}
+	}
+	if value, ok := sigma.Path(s.root, field); ok {
+		return value, true
+	}
+	if s.mapping != "windows" || s.windows != nil {
+		return nil, false
+	}
+	for name, value := range s.root {
+		if strings.Contains(name, " ") && strings.ReplaceAll(name, " ", "") == field {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+// word is a Windows field's text.
+func (s *shape) word(field string) string {
+	value, _ := s.lookup(field)
+	return textOf(value)
+}
+
+// path is the text at a dotted path.
+func (s *shape) path(path string) string {
+	value, _ := sigma.Path(s.root, path)
+	return textOf(value)
+}
+
+// textOf is a scalar's text; a list gives its first element's.
+func textOf(value any) string {
+	switch value := value.(type) {
+	case string:
+		return value
+	case json.Number:
+		return value.String()
+	case bool:
+		return strconv.FormatBool(value)
+	case []any:
+		if len(value) > 0 {
+			return textOf(value[0])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,294 @@
+package sigma
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+)
+
+// modifiers are those of one field, in the order written, by their short names.
+type modifiers []string
+
+var longNames = map[string]string{"ignorecase": "i", "multiline": "m", "dotall": "s", "wide": "utf16le"}
+
+var knownModifiers = []string{
+	"contains", "startswith", "endswith", "all", "cased", "re", "i", "m", "s", "cidr", "exists", "expand", "fieldref", "gt", "gte", "lt", "lte", "neq",
+	"windash", "utf16le", "utf16be", "utf16", "base64", "base64offset", "minute", "hour", "day", "week", "month", "year",
+}
+
+func parseModifiers(key *node) (name string, mods modifiers, err error) {
+	name, rest, has := strings.Cut(key.text, "|")
+	if !has {
+		return name, nil, nil
+	}
+	for _, m := range strings.Split(rest, "|") {
+		if short := longNames[m]; short != "" {
+			m = short
+		}
+		if !slices.Contains(knownModifiers, m) {
+			return "", nil, &fault{key.line, "unknown modifier " + m + " in " + key.text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
+		}
+		if mods.has(m) {
+			return "", nil, &fault{key.line, "modifier " + m + " stands twice in " + key.text, "leave one out"}
+		}
+		mods = append(mods, m)
+	}
+	if conflict := mods.conflict(); conflict != "" {
+		return "", nil, &fault{key.line, key.text + ": " + conflict, "leave one out"}
+	}
+	return name, mods, nil
+}
+
+func (m modifiers) has(name string) bool { return slices.Contains(m, name) }
+
+// conflict says which modifiers do not go together.
+func (m modifiers) conflict() string {
+	groups := [][]string{
+		{"contains", "startswith", "endswith", "re", "cidr", "exists", "gt", "gte", "lt", "lte"}, {"re", "cidr", "exists", "fieldref", "gt", "gte", "lt", "lte"},
+		{"base64", "base64offset"}, {"utf16", "utf16le", "utf16be"}, {"minute", "hour", "day", "week", "month", "year"}, {"re", "cased"},
+	}
+	for _, group := range groups {
+		var found []string
+		for _, name := range group {
+			if m.has(name) {
+				found = append(found, name)
+			}
+		}
+		if len(found) > 1 {
+			return strings.Join(found, " and ") + " do not go together"
+		}
+	}
+	if m.flags() != "" && !m.has("re") {
+		return "i, m and s need re"
+	}
+	return ""
+}
+
+func (m modifiers) flags() string {
+	flags := ""
+	for _, name := range []string{"i", "m", "s"} {
+		if m.has(name) {
+			flags += name
+		}
+	}
+	if flags == "" {
+		return ""
+	}
+	return "(?" + flags + ")"
+}
+
+func (m modifiers) compares() bool {
+	return m.has("gt") || m.has("gte") || m.has("lt") || m.has("lte")
+}
+
+func (m modifiers) part() string {
+	for _, name := range []string{"minute", "hour", "day", "week", "month", "year"} {
+		if m.has(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+var dash = regexp.MustCompile(`\B[-/]\b`)
+
+// maxDashes bounds windash: five to the power of it are the spellings of one value.
+const maxDashes = 5
+
+// rewrite applies the modifiers that change a value's text. literal says that the result has no wildcards.
+func (m modifiers) rewrite(from string) (texts []string, literal bool, err error) {
+	texts = []string{from}
+	if m.has("windash") {
+		if len(dash.FindAllStringIndex(from, -1)) > maxDashes {
+			return nil, false, errors.New("has too many dashes for windash")
+		}
+		texts = windash(from)
+	}
+	wide := m.has("utf16") || m.has("utf16le") || m.has("utf16be")
+	coded := m.has("base64") || m.has("base64offset")
+	if !wide && !coded {
+		return texts, false, nil
+	}
+	var made []string
+	for _, t := range texts {
+		runes := unescape(t)
+		if slices.Contains(runes, star) || slices.Contains(runes, mark) {
+			return nil, false, errors.New("has wildcards, which can't be encoded: write \\* and \\?")
+		}
+		bytes := string(runes)
+		if wide {
+			if !coded && strings.ContainsFunc(bytes, func(r rune) bool { return r >= 0x80 }) {
+				return nil, false, errors.New("is not ASCII, which utf16 without base64 needs")
+			}
+			bytes = m.widen(bytes, coded)
+		}
+		switch {
+		case m.has("base64"):
+			made = append(made, base64.StdEncoding.EncodeToString([]byte(bytes)))
+		case m.has("base64offset"):
+			made = append(made, offsets(bytes)...)
+		default:
+			made = append(made, bytes)
+		}
+	}
+	return made, true, nil
+}
+
+func windash(from string) []string {
+	texts := []string{""}
+	last := 0
+	for _, at := range dash.FindAllStringIndex(from, -1) {
+		var longer []string
+		for _, t := range texts {
+			for _, d := range []string{"-", "/", "\u2013", "\u2014", "\u2015"} {
+				longer = append(longer, t+from[last:at[0]]+d)
+			}
+		}
+		texts, last = longer, at[1]
+	}
+	for i := range texts {
+		texts[i] += from[last:]
+	}
+	return texts
+}
+
+// widen gives UTF-16 bytes. Unencoded, an event's text holds the byte order mark as one character.
+func (m modifiers) widen(s string, coded bool) string {
+	var order binary.AppendByteOrder = binary.LittleEndian
+	if m.has("utf16be") {
+		order = binary.BigEndian
+	}
+	var out []byte
+	if m.has("utf16") {
+		if coded {
+			out = append(out, 0xff, 0xfe)
+		} else {
+			out = append(out, "\ufeff"...)
+		}
+	}
+	for _, unit := range utf16.Encode([]rune(s)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
+}
+
+// offsets are the three ways in which text lies in a longer base64 text, without the characters that its neighbours touch.
+func offsets(s string) (texts []string) {
+	starts, ends := []int{0, 2, 3}, []int{0, 3, 2}
+	for i := range 3 {
+		coded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", i) + s))
+		end := len(coded) - ends[(len(s)+i)%3]
+		if starts[i] < end {
+			texts = append(texts, coded[starts[i]:end])
+		}
+	}
+	return texts
+}
+
+// comparison compares numbers, or a part of a time with a number.
+type comparison struct {
+	operator, part string
+	whole          int64
+	isWhole        bool
+	float          float64
+}
+
+func newComparison(mods modifiers, s string) (c comparison, err error) {
+	c.part = mods.part()
+	for _, m := range []string{"gt", "gte", "lt", "lte"} {
+		if mods.has(m) {
+			c.operator = m
+		}
+	}
+	c.whole, err = strconv.ParseInt(s, 10, 64)
+	c.isWhole = err == nil
+	c.float, err = strconv.ParseFloat(s, 64)
+	return c, err
+}
+
+func (c comparison) matches(v value) bool {
+	if v.null {
+		return false
+	}
+	if c.part != "" {
+		at, ok := timeOf(v)
+		return ok && c.fits(partOf(at.UTC(), c.part))
+	}
+	if whole, err := strconv.ParseInt(v.text, 10, 64); err == nil && c.isWhole {
+		return c.ordered(compare(whole, c.whole))
+	}
+	float, err := strconv.ParseFloat(v.text, 64)
+	return err == nil && float == float && c.ordered(compare(float, c.float))
+}
+
+func (c comparison) fits(n int64) bool { return c.isWhole && c.ordered(compare(n, c.whole)) }
+
+func compare[T int64 | float64](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func (c comparison) ordered(sign int) bool {
+	switch c.operator {
+	case "gt":
+		return sign > 0
+	case "gte":
+		return sign >= 0
+	case "lt":
+		return sign < 0
+	case "lte":
+		return sign <= 0
+	}
+	return sign == 0
+}
+
+// onlyNumbers compares by value where both sides are numbers: 1 is 1.0.
+type onlyNumbers struct{ comparison }
+
+func (o onlyNumbers) matches(v value) bool { return v.number && o.comparison.matches(v) }
+
+var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999Z07:00", time.DateOnly}
+
+func timeOf(v value) (time.Time, bool) {
+	if v.number {
+		seconds, err := strconv.ParseInt(v.text, 10, 64)
+		if seconds > 100_000_000_000 {
+			return time.UnixMilli(seconds), err == nil
+		}
+		return time.Unix(seconds, 0), err == nil
+	}
+	for _, layout := range layouts {
+		if at, err := time.Parse(layout, v.text); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func partOf(at time.Time, part string) int64 {
+	switch part {
+	case "minute":
+		return int64(at.Minute())
+	case "hour":
+		return int64(at.Hour())
+	case "day":
+		return int64(at.Day())
+	case "week":
+		_, week := at.ISOWeek()
+		return int64(week)
+	case "month":
+		return int64(at.Month())
+	}
+	return int64(at.Year())
+}

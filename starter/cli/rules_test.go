@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	bruteForce = `{"rule":{"id":"5763","level":10},"agent":{"id":"004","name":"shop-01"},"data":{"srcip":"203.0.113.66"}}`
+	quiet      = `{"rule":{"id":"5715","level":3},"agent":{"id":"004","name":"shop-01"},"data":{"srcip":"203.0.113.66"}}`
+)
+
+func runRules(t *testing.T, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = Main(append([]string{"rules"}, args...), IO{In: strings.NewReader(in), Out: &stdout, Err: &stderr}, Verbs{})
+	return code, stdout.String(), stderr.String()
+}
+
+func TestRulesRunNamesLinesAndSkipsWhatIsNoJSON(t *testing.T) {
+	code, out, errs := runRules(t, quiet+"\nnot json\n\n"+bruteForce+"\n", "run", "-")
+	want := `{"file":"-","line":4,"rule":{"id":"ssh-brute-force","title":"Many failed SSH logins from one address","level":"high"}}` + "\n"
+	if code != 0 || out != want {
+		t.Errorf("code %d, out %q", code, out)
+	}
+	if !strings.Contains(errs, "-:2: not a JSON object") || !strings.Contains(errs, "1 of 3 lines") {
+		t.Errorf("stderr %q", errs)
+	}
+	if code, out, _ := runRules(t, quiet, "run", "-"); code != 0 || out != "" {
+		t.Errorf("without a match: code %d, out %q", code, out)
+	}
+	if code, _, _ := runRules(t, "", "run", "/nowhere.ndjson"); code != 2 {
+		t.Errorf("missing file: code %d", code)
+	}
+}
+
+func TestRulesCheckAndTestExitCodes(t *testing.T) {
+	if code, out, errs := runRules(t, "", "check"); code != 0 {
+		t.Errorf("shipped: code %d, %s%s", code, out, errs)
+	}
+	if code, out, errs := runRules(t, "", "test"); code != 0 || !strings.Contains(out, "ok     ssh-brute-force: 4 events") {
+		t.Errorf("shipped: code %d, %s%s", code, out, errs)
+	}
+	folder := t.TempDir()
+	rule := "id: x\ntitle: X\nlevel: high\nmapping: wazuh4\ncondition: rule_id == \"1\"\nevents:\n" +
+		"  - {name: hit, match: true, event: {rule: {id: \"2\"}, agent: {}}}\n  - {name: miss, match: false, event: {rule: {id: \"2\"}, agent: {}}}\n"
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(folder, "x.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(rule)
+	if code, out, _ := runRules(t, "", "test", folder); code != 1 || !strings.Contains(out, "WRONG  x: hit") {
+		t.Errorf("code %d, %s", code, out)
+	}
+	write(strings.Replace(rule, "rule_id ==", "rule_idd ==", 1))
+	if code, out, _ := runRules(t, "", "check", folder); code != 1 || !strings.Contains(out, "x.yaml:5:") {
+		t.Errorf("code %d, %s", code, out)
+	}
+	if code, _, _ := runRules(t, "", "check", "/nowhere"); code != 2 {
+		t.Errorf("missing folder: code %d", code)
+	}
+}

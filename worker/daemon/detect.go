@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/worker"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/frontend"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/rules"
+	"github.com/sallyport-soar/sallyport/worker/detect"
+)
+
+// startDetect reads streams and dispatches detections. It parses hostile events and holds no appliance's key.
+func (d *daemon) startDetect(ctx context.Context) error {
+	library, err := d.library()
+	if err != nil {
+		return err
+	}
+	clusters := map[string]*opensearch.Client{}
+	for name := range d.config.Clusters {
+		if clusters[name], err = d.cluster(ctx, name); err != nil {
+			return err
+		}
+	}
+	steps, err := detect.New(detect.Parts{
+		Config: d.config.Detect, State: d.state, Clusters: clusters, Signaller: frontend.New(d.temporal),
+		Matcher: func(mapping string) (detect.Matcher, error) { return detect.NewRuleMatcher(library, mapping) },
+		Metrics: detect.NewMetrics(d.registry), Log: d.log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	options := worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: d.config.Detect.Slots() + 1}
+	return d.worker(activities.DetectQueue, options, func(w worker.Worker) {
+		activities.Bind(w, activities.ReadSlot, steps.ReadSlot)
+		activities.Bind(w, activities.Dispatch, steps.Dispatch)
+	})
+}
+
+// library loads the rules. A refused rule is told and left out; the others are taken.
+func (d *daemon) library() (*rules.Library, error) {
+	library, report := rules.Load(d.config.Sources()...)
+	for _, fault := range report.Refused {
+		d.log.Error("rule refused", "fault", fault.Error())
+	}
+	if library.Len() == 0 {
+		return nil, fmt.Errorf("no rule could be loaded: see `sallyport rules check`")
+	}
+	d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings))
+	return library, nil
+}
+
+// watermarks are those of every stream: all that was acknowledged before has been evaluated.
+func (d *daemon) watermarks(ctx context.Context) (map[string]time.Time, error) {
+	return detect.Watermarks(ctx, opensearch.NewCursors(d.state), d.config.Detect)
+}

@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"go.temporal.io/sdk/worker"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/catalog"
+	"github.com/sallyport-soar/sallyport/activities/effect"
+	"github.com/sallyport-soar/sallyport/activities/frontend"
+	"github.com/sallyport-soar/sallyport/activities/hunting"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/policy"
+	"github.com/sallyport-soar/sallyport/rules/content"
+	"github.com/sallyport-soar/sallyport/rules/hunt"
+	"github.com/sallyport-soar/sallyport/workflows"
+)
+
+// discoverEvery is how often the protected assets are discovered; a discovery older than 24 h denies.
+const discoverEvery = time.Hour
+
+// startRespond runs the workflows and their steps. It alone holds the appliances' keys and the grant key.
+func (d *daemon) startRespond(ctx context.Context) error {
+	systems, err := catalog.Open(ctx, d.config.Systems)
+	if err != nil {
+		return err
+	}
+	house, err := d.house(ctx, systems)
+	if err != nil {
+		return err
+	}
+	return d.worker(activities.Queue, respondWorker(), func(w worker.Worker) {
+		workflows.Register(w)
+		systems.BindRespond(w, house)
+	})
+}
+
+// house builds what stands around the systems.
+func (d *daemon) house(ctx context.Context, systems *catalog.Systems) (h catalog.House, err error) {
+	protected, err := d.protected(ctx)
+	if err != nil {
+		return h, err
+	}
+	grant, err := policy.LoadPrivateKey(d.config.Keys.Grant)
+	if err != nil {
+		return h, fmt.Errorf("keys.grant: %w (make it with `sallyport key new`)", err)
+	}
+	gateway, err := d.gatewayPublic()
+	if err != nil {
+		return h, err
+	}
+	h.Ledger, h.Records, h.Audits = opensearch.NewLedger(d.state), opensearch.NewRecords(d.state), opensearch.NewAudits(d.state)
+	h.Frontend = frontend.New(d.temporal)
+	h.Policy = &policy.Policy{
+		Sources: d.config.Sources(), People: d.config.People, Gateway: gateway, GrantKey: grant, Systems: d.config.Systems.CanAct(),
+		Protected: protected, Ledger: h.Ledger, Settings: d.config.settings(), Now: time.Now,
+	}
+	h.Envelope = &effect.Envelope{
+		Drivers: systems.Drivers, Protected: protected, Register: opensearch.NewRegister(d.state), Limits: effect.NewTemporalLimits(d.temporal),
+		Rules: h.Policy, GrantKey: grant.Public().(ed25519.PublicKey), Audit: h.Audits.Audit, Now: time.Now,
+	}
+	h.Hunting, err = d.hunting(ctx, h.Ledger)
+	return h, err
+}
+
+// Sources are the shipped content and the operator's folders over it.
+func (c *Config) Sources() []fs.FS {
+	sources := []fs.FS{content.Files}
+	for _, folder := range c.Content {
+		sources = append(sources, os.DirFS(folder))
+	}
+	return sources
+}
+
+// protected discovers what must not be touched, now and every hour. A discovery that fails is told, and when the last
+// whole one is older than a day everything is denied.
+func (d *daemon) protected(ctx context.Context) (*effect.Protected, error) {
+	typed := d.config.Protected
+	for _, person := range d.config.People {
+		typed.Networks = append(typed.Networks, person.Machines...)
+	}
+	protected, err := effect.NewProtected(typed, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	addresses := d.config.Systems.Addresses()
+	addresses["temporal"], addresses["opensearch"] = d.config.Temporal.Address, d.config.OpenSearch.URL
+	discover := func() {
+		if err := protected.Discover(ctx, effect.Here(addresses)); err != nil && ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "protected assets not discovered: after 24 hours without, every effect is refused", "error", err)
+		}
+	}
+	discover()
+	go func() {
+		for every := time.NewTicker(discoverEvery); ; {
+			select {
+			case <-ctx.Done():
+				every.Stop()
+				return
+			case <-every.C:
+				discover()
+			}
+		}
+	}()
+	return protected, nil
+}
+
+// gatewayPublic is the key that decisions from the gateway are checked with: none without a gateway.
+func (d *daemon) gatewayPublic() (ed25519.PublicKey, error) {
+	if d.config.Keys.GatewayPublic != "" {
+		return policy.ParsePublicKey(d.config.Keys.GatewayPublic)
+	}
+	key, err := policy.LoadPrivateKey(d.config.Keys.Gateway)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keys.gateway: %w", err)
+	}
+	return key.Public().(ed25519.PublicKey), nil
+}
+
+func (d *daemon) hunting(ctx context.Context, ledger *opensearch.Ledger) (*hunting.Hunting, error) {
+	hunts, err := hunt.Load(d.config.Sources()...)
+	if err != nil {
+		return nil, fmt.Errorf("hunts: %w", err)
+	}
+	streams := map[string]hunting.Stream{}
+	for _, stream := range d.config.Detect.Streams {
+		cluster, err := d.cluster(ctx, stream.Cluster)
+		if err != nil {
+			return nil, err
+		}
+		streams[stream.Name] = hunting.Stream{Cluster: cluster, Index: stream.Index}
+	}
+	return &hunting.Hunting{Hunts: hunts, Streams: streams, State: d.state, Ledger: ledger, Watermarks: d.watermarks}, nil
+}
+
+// cluster opens a named cluster; "" is the state cluster.
+func (d *daemon) cluster(ctx context.Context, name string) (*opensearch.Client, error) {
+	if name == "" {
+		return d.state, nil
+	}
+	c, err := opensearch.Open(ctx, d.config.Clusters[name])
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", name, err)
+	}
+	return c, nil
+}

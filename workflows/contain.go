@@ -1,0 +1,226 @@
+package workflows
+
+import (
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// alarmAfter is how long a release may fail until people are told; it goes on trying.
+const alarmAfter = 10 * time.Minute
+
+// settleWithin is how long a device may take to answer a wish; then the wish is sent again.
+const settleWithin = 2 * time.Minute
+
+// Containing is what a containment starts with. Held is set when reconcile starts it again for an entry of the register
+// that has no workflow: then nothing is applied, and what the register says is held to its expiry.
+type Containing struct {
+	Order    activities.Order    `json:"order"`
+	Settings activities.Settings `json:"settings"`
+	Held     *soar.Containment   `json:"held,omitempty"`
+	Incident string              `json:"incident"` // workflow id of the incident, which is told how it stands
+}
+
+// startContain starts a containment that no end of the incident ends. ABANDON covers close, failure, termination and
+// continue-as-new; a cancel would still reach the child through ctx, hence the disconnected one. It waits for the start
+// alone: a parent that closes earlier starts no child.
+func startContain(ctx workflow.Context, in Containing) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	reuse := enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE // an action is carried out once
+	if in.Held != nil {
+		reuse = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	}
+	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:            activities.ContainID(in.Order.Action.ID),
+		WorkflowIDReusePolicy: reuse,
+		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary:         clip(in.Order.String(), maxSummary),
+	})
+	return workflow.ExecuteChildWorkflow(ctx, Contain, in).GetChildWorkflowExecution().Get(ctx, nil)
+}
+
+// Contain holds one containment from its effect to its verified release. A cancel is no release: only a person or the
+// expiry is.
+func Contain(ctx workflow.Context, in Containing) (soar.Containment, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	c := containment{in: in}
+	held, err := c.begin(ctx)
+	if err != nil {
+		return held, err
+	}
+	c.tell(ctx, held)
+	if held.State == soar.Refused {
+		return held, nil
+	}
+	by := c.hold(ctx, &held)
+	released, err := c.release(ctx, held, by)
+	if err == nil {
+		c.tell(ctx, released)
+	}
+	return released, err
+}
+
+type containment struct{ in Containing }
+
+// begin admits and carries out, unless the register has it already.
+func (c *containment) begin(ctx workflow.Context) (soar.Containment, error) {
+	if c.in.Held != nil {
+		return *c.in.Held, nil
+	}
+	admitted, err := do(workflow.WithActivityOptions(ctx, patient), activities.Admit, c.in.Order)
+	if err != nil || admitted.State == soar.Refused {
+		return admitted, err
+	}
+	held := c.carryOut(ctx, admitted)
+	return c.confirm(ctx, held), nil
+}
+
+// carryOut makes the effect. An error leaves it open whether it took effect: then it's unconfirmed, and still released.
+func (c *containment) carryOut(ctx workflow.Context, admitted soar.Containment) soar.Containment {
+	held, err := c.settle(ctx, false)
+	if err != nil {
+		admitted.State, admitted.Reason = soar.Unconfirmed, err.Error()
+		return admitted
+	}
+	return held
+}
+
+// settle lets the order (or its end) be carried out: by the device's one writer, or here as a batch of one.
+func (c *containment) settle(ctx workflow.Context, release bool) (soar.Containment, error) {
+	order := c.in.Order
+	if hasOneWriter(order.Action.System) {
+		return c.wish(ctx, release)
+	}
+	step, options := activities.CarryOut, quick
+	if release {
+		step, options = activities.Release, quick
+	}
+	settled, err := do(workflow.WithActivityOptions(ctx, options), step, activities.Batch{System: order.Action.System, Orders: []activities.Order{order}})
+	if err != nil || len(settled.Containments) == 0 {
+		return soar.Containment{}, err
+	}
+	return settled.Containments[0], nil
+}
+
+// wish asks the device's workflow, again when it stays silent: a repeated wish is the same wish.
+func (c *containment) wish(ctx workflow.Context, release bool) (held soar.Containment, err error) {
+	settled := workflow.GetSignalChannel(ctx, activities.SettledSignal)
+	wish := activities.Wish{Order: c.in.Order, Release: release, Reply: workflow.GetInfo(ctx).WorkflowExecution.ID}
+	for {
+		if _, err := do(workflow.WithActivityOptions(ctx, patient), activities.SendWish, wish); err != nil {
+			return held, err
+		}
+		for {
+			heard, _ := settled.ReceiveWithTimeout(ctx, settleWithin, &held)
+			if !heard {
+				break
+			}
+			if (held.State == soar.Released) == release { // an answer to an earlier wish is no answer to this one
+				return held, nil
+			}
+			if release {
+				return held, nil // the device tells what it could not release
+			}
+		}
+	}
+}
+
+// confirm reads back, for systems that show an effect later.
+func (c *containment) confirm(ctx workflow.Context, held soar.Containment) soar.Containment {
+	deadline := workflow.Now(ctx).Add(c.in.Settings.ConfirmWithin)
+	for pause := time.Second; held.State == soar.Unconfirmed && workflow.Now(ctx).Before(deadline); pause *= 2 {
+		_ = workflow.NewTimerWithOptions(ctx, min(pause, 15*time.Second), workflow.TimerOptions{Summary: "read back again"}).Get(ctx, nil)
+		seen, err := do(workflow.WithActivityOptions(ctx, quick), activities.Confirm, c.in.Order)
+		if err == nil && seen.State == soar.Contained {
+			return seen
+		}
+	}
+	if held.State == soar.Unconfirmed {
+		tellPeople(ctx, activities.Message{
+			Incident: c.in.Order.Incident, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Level: "WARN", Key: c.in.Order.Action.ID + "/unconfirmed",
+			Text: "Unconfirmed: " + c.in.Order.String() + ". It was asked for, and nobody could read it back. It is released in time all the same.",
+		})
+	}
+	return held
+}
+
+// tell reports to whichever run of the incident is there; one that has closed needs no report.
+func (c *containment) tell(ctx workflow.Context, held soar.Containment) {
+	if c.in.Incident == "" {
+		return
+	}
+	if err := workflow.SignalExternalWorkflow(ctx, c.in.Incident, "", activities.StandsSignal, held).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Info("incident not told", "action", held.Action.ID, "error", err)
+	}
+}
+
+// hold waits for the expiry, or for a person who ends it earlier. A hold that was approved is renewed: longer.
+func (c *containment) hold(ctx workflow.Context, held *soar.Containment) (by string) {
+	releases, renewals := workflow.GetSignalChannel(ctx, activities.ReleaseSignal), workflow.GetSignalChannel(ctx, activities.RenewSignal)
+	for by == "" {
+		timed, cancel := workflow.WithCancel(ctx)
+		left := max(0, c.in.Order.Expires.Sub(workflow.Now(ctx)))
+		expiry := workflow.NewTimerWithOptions(timed, left, workflow.TimerOptions{Summary: clip("release: "+c.in.Order.String(), maxSummary)})
+		workflow.NewSelector(ctx).
+			AddFuture(expiry, func(f workflow.Future) {
+				if f.Get(ctx, nil) == nil {
+					by = "expiry"
+				}
+			}).
+			AddReceive(releases, func(ch workflow.ReceiveChannel, _ bool) { ch.Receive(ctx, &by) }).
+			AddReceive(renewals, func(ch workflow.ReceiveChannel, _ bool) { c.renew(ctx, ch, held) }).
+			Select(ctx)
+		cancel()
+	}
+	return by
+}
+
+// renew takes a fuller grant and its longer expiry; admitting and confirming it again makes the register say so.
+func (c *containment) renew(ctx workflow.Context, ch workflow.ReceiveChannel, held *soar.Containment) {
+	var order activities.Order
+	ch.Receive(ctx, &order)
+	admitted, err := do(workflow.WithActivityOptions(ctx, patient), activities.Admit, order)
+	if err != nil || admitted.State == soar.Refused {
+		workflow.GetLogger(ctx).Warn("hold not renewed", "action", order.Action.ID, "reason", admitted.Reason, "error", err)
+		return
+	}
+	c.in.Order = order
+	held.Expires = order.Expires
+	c.tell(ctx, *held)
+}
+
+// release tries until it is read back as gone; after ten minutes people are told, and it goes on.
+func (c *containment) release(ctx workflow.Context, held soar.Containment, by string) (soar.Containment, error) {
+	c.in.Order.ReleasedBy = by
+	began, alarmed := workflow.Now(ctx), false
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		released, err := c.settle(ctx, true)
+		if err == nil && released.State == soar.Released {
+			return released, nil
+		}
+		if !alarmed && workflow.Now(ctx).Sub(began) >= alarmAfter {
+			alarmed = true
+			tellPeople(ctx, activities.Message{
+				Incident: c.in.Order.Incident, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Level: "ERROR", Key: c.in.Order.Action.ID + "/held",
+				Text: "Can't release " + c.in.Order.String() + " for ten minutes. Sallyport goes on trying; look at the system.",
+			})
+		}
+		_ = workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "release again"}).Get(ctx, nil)
+		if info := workflow.GetInfo(ctx); info.GetContinueAsNewSuggested() {
+			again := c.in
+			again.Held = &held
+			return held, workflow.NewContinueAsNewError(ctx, Contain, again)
+		}
+	}
+}
+
+// tellPeople tells; what can't be told is logged.
+func tellPeople(ctx workflow.Context, m activities.Message) {
+	if _, err := do(workflow.WithActivityOptions(ctx, toldOnce), activities.TellPeople, m); err != nil {
+		workflow.GetLogger(ctx).Warn("people not told", "text", m.Text, "error", err)
+	}
+}

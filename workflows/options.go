@@ -1,0 +1,62 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/sallyport-soar/sallyport/activities"
+)
+
+// Options are named by what they suit.
+var (
+	// quick is one request to one system, harmless to repeat.
+	quick = workflow.ActivityOptions{
+		StartToCloseTimeout: 45 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 5},
+	}
+	// patient is for what must happen in the end: it's tried until it has.
+	patient = workflow.ActivityOptions{
+		StartToCloseTimeout: 2 * time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
+	}
+	// once is for what nobody could recognise as our own earlier attempt.
+	once = workflow.ActivityOptions{
+		StartToCloseTimeout: 30 * time.Minute, HeartbeatTimeout: 30 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+	}
+	// toldOnce is for cards and messages to people, which only role gateway can send.
+	toldOnce = workflow.ActivityOptions{
+		TaskQueue: activities.GatewayQueue, StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+	}
+	// local is for short checks whose answer must stand in the history.
+	local = workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: 5 * time.Second,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 2},
+	}
+)
+
+// source is for one source of enrichment.
+func source(timeout time.Duration) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: timeout, HeartbeatTimeout: timeout,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
+	}
+}
+
+// followed is for a scan: it heartbeats, and a retry follows the scan that runs already.
+func followed(timeout time.Duration) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: timeout + time.Minute, ScheduleToCloseTimeout: 2*timeout + 10*time.Minute, HeartbeatTimeout: time.Minute,
+	}
+}
+
+// lease is for a reader that returns after each term; another attempt takes over where its cursor stands.
+func lease(term time.Duration) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue: activities.DetectQueue, StartToCloseTimeout: term + time.Minute, HeartbeatTimeout: 30 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 1},
+	}
+}
