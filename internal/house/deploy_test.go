@@ -132,7 +132,7 @@ func TestUnitsAreValid(t *testing.T) {
 		}
 		unit := filepath.Join(dir, name)
 		text = strings.Replace(text, program[1], installed, 1)
-		if err := os.WriteFile(unit, []byte(strings.Replace(text, "User=sallyport", "User=nobody", 1)), 0o600); err != nil {
+		if err := os.WriteFile(unit, []byte(strings.Replace(text, "User=sallyport", "User=daemon", 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).CombinedOutput()
