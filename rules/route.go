@@ -39,8 +39,16 @@ func classOf(s *shape, auto bool) class {
 		service := channels[strings.ToLower(channel)]
 		return class{known: true, product: "windows", service: service, categories: categories[service+" "+id]}
 	}
-	if s.root["log_name"] != nil && s.root["event_id"] != nil {
-		return class{none: true} // Winlogbeat 6 and older: another schema, whose names no rule uses
+	if s.root["eventSource"] != nil && s.root["eventName"] != nil {
+		return class{known: true, product: "aws", service: "cloudtrail"}
+	}
+	if s.root["SyslogMessage"] != nil {
+		return class{known: true, product: "linux"}
+	}
+	for _, beat := range []string{"log_name", "beat", "winlog", "provider_guid", "SourceModuleName", "SourceName"} {
+		if s.root[beat] != nil {
+			return class{none: true} // a Windows event of a schema whose names no rule uses, as Winlogbeat 6 and older
+		}
 	}
 	if s.mapping == "wazuh4" {
 		if known, ok := decoders[s.path("decoder.name")]; ok {

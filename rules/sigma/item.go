@@ -188,7 +188,7 @@ func (p *ruleParser) written(name string, mods modifiers, v *node, bad func(stri
 		return nil, bad(err.Error())
 	}
 	before, after := mods.has("contains") || mods.has("endswith"), mods.has("contains") || mods.has("startswith")
-	if name == "" {
+	if name == "" && !before && !after {
 		before, after = true, true
 	}
 	var any anyOf

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -224,6 +225,9 @@ func (c comparison) matches(v value) bool {
 		return c.ordered(compare(whole, c.whole))
 	}
 	float, err := strconv.ParseFloat(v.text, 64)
+	if err == nil && c.isWhole && float == float && math.Abs(float) < 1<<62 && float == math.Trunc(float) {
+		return c.ordered(compare(int64(float), c.whole))
+	}
 	return err == nil && float == float && c.ordered(compare(float, c.float))
 }
 
@@ -262,7 +266,8 @@ var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-
 
 func timeOf(v value) (time.Time, bool) {
 	if v.number {
-		seconds, err := strconv.ParseInt(v.text, 10, 64)
+		whole, _, _ := strings.Cut(v.text, ".")
+		seconds, err := strconv.ParseInt(whole, 10, 64)
 		if seconds > 100_000_000_000 {
 			return time.UnixMilli(seconds), err == nil
 		}
