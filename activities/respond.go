@@ -153,7 +153,7 @@ type SwitchState struct {
 	Halted bool         `json:"halted"`
 	By     string       `json:"by,omitempty"`
 	Reason string       `json:"reason,omitempty"`
-	Since  time.Time    `json:"since,omitempty"`
+	Since  time.Time    `json:"since,omitzero"`
 	Used   []LimitState `json:"used,omitempty"`
 }
 

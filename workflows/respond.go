@@ -55,7 +55,7 @@ func (i *incident) carry(ctx workflow.Context, a soar.Action) {
 			i.askAndRenew(ctx, a)
 		case soar.Ask:
 			i.askAndBegin(ctx, a)
-		default:
+		default: // suggest
 			i.action(a).State = "suggested"
 			i.say(ctx, "Suggested: %s.", a)
 		}

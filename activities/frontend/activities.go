@@ -42,8 +42,7 @@ func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (
 // SignalOpenIncident delivers news to a running incident only, and reports whether there was one.
 func (a *Activities) SignalOpenIncident(ctx context.Context, news activities.News) (open bool, err error) {
 	err = a.client.SignalWorkflow(ctx, activities.IncidentKey(news.Entity), "", activities.NewsSignal, news)
-	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return false, nil
 	}
 	if err != nil {

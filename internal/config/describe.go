@@ -153,6 +153,7 @@ func referenceRows(out *strings.Builder, v reflect.Value, path string) {
 			kind, suffix = kind.Elem(), "[]"
 		case reflect.Map:
 			kind, suffix = kind.Elem(), ".NAME"
+		default: // the field itself
 		}
 		if kind.Kind() == reflect.Struct {
 			fmt.Fprintf(out, "| `%s` | | | %s |\n", key, cell(f.doc))

@@ -58,8 +58,7 @@ func readBounded(path string) ([]byte, error) {
 
 // located puts the file before goccy's own "[line:column] message", without its excerpt: the excerpt could show a secret.
 func located(path string, err error) error {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[yaml.Error](err); ok {
 		at := syntax.GetToken()
 		message := strings.TrimSpace(syntax.GetMessage())
 		if at != nil && at.Position != nil {
@@ -104,7 +103,7 @@ func lineOfNode(node ast.Node) int {
 // secretFaults finds every Secret that is set and is no reference.
 func secretFaults(config any) (faults Faults) {
 	walk(reflect.ValueOf(config), "", func(path string, v reflect.Value) {
-		if secret, ok := v.Interface().(Secret); ok && secret != "" {
+		if secret, ok := reflect.TypeAssert[Secret](v); ok && secret != "" {
 			if err := secret.Validate(); err != nil {
 				faults = append(faults, Fault{Field: path, Problem: "is no secret reference", Mend: err.Error()})
 			}

@@ -99,6 +99,7 @@ func checkKeys(node ast.Node, t reflect.Type, path string, faults *Faults) {
 				checkKeys(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i), faults)
 			}
 		}
+	default: // a scalar has no keys
 	}
 }
 

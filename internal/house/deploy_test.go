@@ -209,4 +209,3 @@ func TestMetricsThatAreAskedForExist(t *testing.T) {
 		}
 	}
 }
-

@@ -149,8 +149,7 @@ func (e *StatusError) Permanent() bool {
 
 // Status returns the status of err, if it is or wraps a *StatusError; else 0.
 func Status(err error) int {
-	var status *StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*StatusError](err); ok {
 		return status.Code
 	}
 	return 0
@@ -158,8 +157,7 @@ func Status(err error) int {
 
 // withoutURL drops the address that net/http puts before its errors: a query may hold what a person typed.
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

@@ -1,6 +1,9 @@
 package soar
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Opinion is what one reading says of an observable or asset.
 type Opinion string
@@ -134,10 +137,8 @@ func addAll[T comparable](list *[]T, values []T, most int) (added bool) {
 }
 
 func add[T comparable](list *[]T, v T, most int) bool {
-	for _, have := range *list {
-		if have == v {
-			return false
-		}
+	if slices.Contains(*list, v) {
+		return false
 	}
 	if len(*list) >= most {
 		return false

@@ -109,10 +109,10 @@ func (s *series) Record(took time.Duration) {
 }
 
 func (s *series) metric() prometheus.Metric {
-	switch s.kind {
-	case counterSeries:
+	if s.kind == counterSeries {
 		return prometheus.MustNewConstMetric(s.desc, prometheus.CounterValue, float64(s.count.Load()), s.values...)
-	case gaugeSeries:
+	}
+	if s.kind == gaugeSeries {
 		return prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, math.Float64frombits(s.gauge.Load()), s.values...)
 	}
 	s.mu.Lock()

@@ -24,7 +24,7 @@ func TestSDKMetricsAreScraped(t *testing.T) {
 	root.Timer("temporal_activity_latency").Record(300 * time.Millisecond)
 
 	answer := httptest.NewRecorder()
-	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	for _, want := range []string{
 		`temporal_request_total{namespace="default"} 2`,
 		`temporal_request_total{namespace="default",operation="Poll"} 3`,

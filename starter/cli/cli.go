@@ -81,8 +81,7 @@ func Main(args []string, streams IO, verbs Verbs) int {
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(streams.Err, "sallyport:", text)
 	}
-	var exit *ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*ExitError](err); ok {
 		return exit.Code
 	}
 	return exitUsage

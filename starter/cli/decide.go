@@ -74,7 +74,7 @@ func decide(c *cobra.Command, streams IO, request string, approve bool, flags de
 		return bad(err)
 	}
 	defer temporal.Close()
-	pending, err := o.pending(c.Context(), temporal, request)
+	pending, err := o.pending(c.Context(), request)
 	if err != nil {
 		return bad(err)
 	}
@@ -113,7 +113,7 @@ func Decide(ctx context.Context, temporal client.Client, workflow string, key ed
 }
 
 // pending finds a request among the records of incidents that wait, and asks the running workflow what it says now.
-func (o *office) pending(ctx context.Context, temporal client.Client, request string) (activities.PendingApproval, error) {
+func (o *office) pending(ctx context.Context, request string) (activities.PendingApproval, error) {
 	state, err := o.state(ctx)
 	if err != nil {
 		return activities.PendingApproval{}, err

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -21,8 +20,7 @@ func huntCommand(streams IO) *cobra.Command {
 }
 
 func loadHunts(o *office) ([]hunt.Hunt, error) {
-	var sources []fs.FS = o.config.Sources()
-	hunts, err := hunt.Load(sources...)
+	hunts, err := hunt.Load(o.config.Sources()...)
 	if err != nil {
 		return nil, bad(fmt.Errorf("hunts: %w", err))
 	}

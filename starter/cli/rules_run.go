@@ -118,8 +118,7 @@ func (r *rulesRun) line(name string, number int, line []byte) error {
 	r.lines++
 	r.progress(name, number)
 	matches, err := r.matcher.Match(line)
-	var malformed *rules.MalformedError
-	if errors.As(err, &malformed) {
+	if _, ok := errors.AsType[*rules.MalformedError](err); ok {
 		r.broken++
 		fmt.Fprintf(r.streams.Err, "%s:%d: %s\n", Printable(name), number, Printable(err.Error()))
 		return nil

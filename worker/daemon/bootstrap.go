@@ -103,7 +103,7 @@ func ApplyHunts(ctx context.Context, c client.Client, hunts []hunt.Hunt) (applie
 
 // putSchedule makes the schedule, or brings the one that is there to its spec and action.
 func putSchedule(ctx context.Context, c client.Client, want client.ScheduleOptions) error {
-	handle, err := c.ScheduleClient().Create(ctx, want)
+	_, err := c.ScheduleClient().Create(ctx, want)
 	if err == nil {
 		return nil
 	}
@@ -111,7 +111,7 @@ func putSchedule(ctx context.Context, c client.Client, want client.ScheduleOptio
 	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) && !errors.As(err, &exists) {
 		return fmt.Errorf("schedule %s: %w", want.ID, err)
 	}
-	handle = c.ScheduleClient().GetHandle(ctx, want.ID)
+	handle := c.ScheduleClient().GetHandle(ctx, want.ID)
 	err = handle.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 		in.Description.Schedule.Spec, in.Description.Schedule.Action = &want.Spec, want.Action
 		return &client.ScheduleUpdate{Schedule: &in.Description.Schedule}, nil

@@ -145,8 +145,16 @@ func (t Times) validate() (faults config.Faults) {
 		field string
 		value time.Duration
 	}{
-		{"quiet", t.Quiet}, {"episode", t.Episode}, {"approval_window", t.ApprovalWindow}, {"hold_for", t.HoldFor}, {"settle", t.Settle},
-		{"source_timeout", t.SourceTimeout}, {"scan_timeout", t.ScanTimeout}, {"confirm_within", t.ConfirmWithin}, {"reconcile", t.Reconcile}, {"sweep", t.Sweep},
+		{"quiet", t.Quiet},
+		{"episode", t.Episode},
+		{"approval_window", t.ApprovalWindow},
+		{"hold_for", t.HoldFor},
+		{"settle", t.Settle},
+		{"source_timeout", t.SourceTimeout},
+		{"scan_timeout", t.ScanTimeout},
+		{"confirm_within", t.ConfirmWithin},
+		{"reconcile", t.Reconcile},
+		{"sweep", t.Sweep},
 	} {
 		if row.value <= 0 {
 			faults = append(faults, config.Fault{Field: row.field, Problem: "is not positive", Mend: "write a duration such as 10m"})

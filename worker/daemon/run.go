@@ -1,3 +1,6 @@
+// Package daemon runs the worker: it reads the one config, opens what its roles need, and starts and stops them.
+//
+// Reading order: config.go, run.go, then one file per role (respond, detect, gateway), bootstrap.go and health.go.
 package daemon
 
 import (
@@ -5,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -143,8 +147,8 @@ func (d *daemon) worker(queue string, options worker.Options, bind func(worker.W
 }
 
 func (d *daemon) stop() {
-	for i := len(d.workers) - 1; i >= 0; i-- {
-		d.workers[i].Stop()
+	for _, v := range slices.Backward(d.workers) {
+		v.Stop()
 	}
 	if d.temporal != nil {
 		d.temporal.Close()

@@ -55,10 +55,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 			}
 		}
 	}()
-	if err := socket.RunContext(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("slack socket: %w", err)
+	err := socket.RunContext(ctx) // returns only with an error
+	if ctx.Err() != nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("slack socket: %w", err)
 }
 
 func (g *Gateway) handle(ctx context.Context, socket *socketmode.Client, event socketmode.Event) {

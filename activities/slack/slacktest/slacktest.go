@@ -42,7 +42,6 @@ type Server struct {
 	acks     map[string]chan struct{}
 	faults   map[string]*fault
 	count    int
-	base     string
 }
 
 type fault struct {
