@@ -89,8 +89,7 @@ func readStrict(source fs.FS, name string, into any) error {
 }
 
 func faultOf(name string, err error) Fault {
-	var placed yaml.Error
-	if errors.As(err, &placed) {
+	if placed, ok := errors.AsType[yaml.Error](err); ok {
 		return Fault{File: name, Line: placed.GetToken().Position.Line, Text: placed.GetMessage(), Mend: "correct the key or its value"}
 	}
 	return Fault{File: name, Line: 1, Text: err.Error(), Mend: "correct the file"}
@@ -225,7 +224,7 @@ func (m *Mapping) facts(s *shape) *facts {
 
 // observe adds what can be an observable of that type. Sysmon writes several hashes as SHA1=...,MD5=...
 func (f *facts) observe(kind, text string) {
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		if kind == "hash" {
 			if _, after, ok := strings.Cut(part, "="); ok {
 				if strings.HasPrefix(part, "IMPHASH") {

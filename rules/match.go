@@ -70,8 +70,7 @@ func decode(source []byte) (map[string]any, error) {
 	decoder.UseNumber()
 	var root map[string]any
 	if err := decoder.Decode(&root); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return nil, &MalformedError{syntax.Offset, syntax.Error()}
 		}
 		return nil, &MalformedError{decoder.InputOffset(), "no object"}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,7 +89,8 @@ func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 	program, err := compile(rule.Condition, mapping, l.lists)
 	if err != nil {
 		line, said := max(1, lines["condition"]), err.Error()
-		if placed, ok := err.(*file.Error); ok {
+		placed := &file.Error{}
+		if errors.As(err, &placed) {
 			line, said = line+max(0, placed.Line-1), placed.Message
 		}
 		faults = append(faults, Fault{File: name, Line: line, Text: said, Mend: "use the fields that mapping " + rule.Mapping + " declares, or raw(\"a.b\")"})

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -189,7 +190,8 @@ func TestMalformedEventIsAnErrorWithItsPlace(t *testing.T) {
 	for _, source := range []string{"", "{", "[1]", "null", `{"a":1} x`, "{\"a\":\x00}"} {
 		_, err := matcher.Match([]byte(source))
 		var malformed *MalformedError
-		if malformed, _ = err.(*MalformedError); malformed == nil || !malformed.Permanent() {
+		malformed := &MalformedError{}
+		if errors.As(err, &malformed) {
 			t.Errorf("%q: %v", source, err)
 		}
 	}

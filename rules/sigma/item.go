@@ -99,8 +99,9 @@ func (p *ruleParser) selection(tree *node) (expression, error) {
 			return nil, &fault{tree.line, "the selection is empty", "name a field in it"}
 		}
 		return any, nil
+	default: // a keyword
+		return p.item(&node{kind: text, line: tree.line}, tree)
 	}
-	return p.item(&node{kind: text, line: tree.line}, tree)
 }
 
 func (p *ruleParser) item(key, tree *node) (expression, error) {

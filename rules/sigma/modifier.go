@@ -28,7 +28,7 @@ func parseModifiers(key *node) (name string, mods modifiers, err error) {
 	if !has {
 		return name, nil, nil
 	}
-	for _, m := range strings.Split(rest, "|") {
+	for m := range strings.SplitSeq(rest, "|") {
 		if short := longNames[m]; short != "" {
 			m = short
 		}
@@ -51,8 +51,12 @@ func (m modifiers) has(name string) bool { return slices.Contains(m, name) }
 // conflict says which modifiers do not go together.
 func (m modifiers) conflict() string {
 	groups := [][]string{
-		{"contains", "startswith", "endswith", "re", "cidr", "exists", "gt", "gte", "lt", "lte"}, {"re", "cidr", "exists", "fieldref", "gt", "gte", "lt", "lte"},
-		{"base64", "base64offset"}, {"utf16", "utf16le", "utf16be"}, {"minute", "hour", "day", "week", "month", "year"}, {"re", "cased"},
+		{"contains", "startswith", "endswith", "re", "cidr", "exists", "gt", "gte", "lt", "lte"},
+		{"re", "cidr", "exists", "fieldref", "gt", "gte", "lt", "lte"},
+		{"base64", "base64offset"},
+		{"utf16", "utf16le", "utf16be"},
+		{"minute", "hour", "day", "week", "month", "year"},
+		{"re", "cased"},
 	}
 	for _, group := range groups {
 		var found []string
@@ -72,16 +76,16 @@ func (m modifiers) conflict() string {
 }
 
 func (m modifiers) flags() string {
-	flags := ""
+	var flags strings.Builder
 	for _, name := range []string{"i", "m", "s"} {
 		if m.has(name) {
-			flags += name
+			flags.WriteString(name)
 		}
 	}
-	if flags == "" {
+	if flags.String() == "" {
 		return ""
 	}
-	return "(?" + flags + ")"
+	return "(?" + flags.String() + ")"
 }
 
 func (m modifiers) compares() bool {

@@ -82,8 +82,7 @@ func Parse(name string, content []byte, lists map[string][]string) (file File) {
 }
 
 func (f *File) refuse(name string, err error) {
-	var at *fault
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fault](err); ok {
 		f.Refused = append(f.Refused, Fault{name, at.line, at.text, at.mend})
 		return
 	}

@@ -72,8 +72,7 @@ func (n *node) words() (words []string) {
 func documents(content []byte) (trees []*node, err error) {
 	file, err := parser.ParseBytes(content, 0)
 	if err != nil {
-		var placed yaml.Error
-		if errors.As(err, &placed) {
+		if placed, ok := errors.AsType[yaml.Error](err); ok {
 			return nil, &fault{placed.GetToken().Position.Line, placed.GetMessage(), "write it as YAML"}
 		}
 		return nil, &fault{1, err.Error(), "write it as YAML"}

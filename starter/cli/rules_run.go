@@ -84,7 +84,7 @@ func (r *rulesRun) file(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		in = file
 	}
 	reader := bufio.NewReaderSize(in, 1<<16)
