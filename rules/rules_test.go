@@ -190,8 +190,7 @@ func TestMalformedEventIsAnErrorWithItsPlace(t *testing.T) {
 	for _, source := range []string{"", "{", "[1]", "null", `{"a":1} x`, "{\"a\":\x00}"} {
 		_, err := matcher.Match([]byte(source))
 		var malformed *MalformedError
-		malformed := &MalformedError{}
-		if errors.As(err, &malformed) {
+		if !errors.As(err, &malformed) {
 			t.Errorf("%q: %v", source, err)
 		}
 	}
