@@ -4,7 +4,6 @@
 package soar
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,11 +69,6 @@ type Observable struct {
 
 // String is the observable as people read it.
 func (o Observable) String() string { return o.Type + " " + o.Value }
-
-// CompareObservables orders by type, then value; for slices.SortFunc.
-func CompareObservables(a, b Observable) int {
-	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Value, b.Value))
-}
 
 // Asset is a host of ours, as far as an event names it. Every field may be empty but Name.
 type Asset struct {

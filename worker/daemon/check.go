@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/catalog"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/policy"
+	"github.com/sallyport-soar/sallyport/activities/slack"
 	"github.com/sallyport-soar/sallyport/rules"
 )
 
@@ -35,6 +36,9 @@ func Check(ctx context.Context, c Config) (checked []catalog.Checked) {
 		_, err := policy.LoadPrivateKey(c.Keys.Grant)
 		return "there", err
 	})
+	if c.Systems.Slack != nil && c.Systems.Slack.Enabled() {
+		one("slack", c.checkSlack)
+	}
 	systems, err := catalog.Open(ctx, c.Systems)
 	if err != nil {
 		one("systems", func(context.Context) (string, error) { return "", err })
@@ -53,6 +57,14 @@ func (t Temporal) DialOnce(ctx context.Context, logger *slog.Logger) (client.Cli
 		return nil, fmt.Errorf("temporal at %s does not answer: %w (is it running, and does temporal.address name it?)", t.Address, err)
 	}
 	return c, nil
+}
+
+func (c Config) checkSlack(ctx context.Context) (string, error) {
+	api, err := c.Systems.Slack.API(ctx)
+	if err != nil {
+		return "", err
+	}
+	return slack.New(api, c.Systems.Slack.Channel, nil).Check(ctx)
 }
 
 func (c Config) checkTemporal(ctx context.Context) (string, error) {

@@ -5,7 +5,7 @@ import "time"
 // Fault is something that goes wrong with a command.
 type Fault struct {
 	Command string        // empty: any
-	Times   int           // how many commands it meets; 0: one, less: until Heal
+	Times   int           // how many commands it meets; 0: one, less: all
 	Delay   time.Duration // waits first
 	Status  int           // answers with this status instead: 503
 	// CutBefore ends the connection and does nothing; CutAfter does it and then ends the connection without an answer.
@@ -22,20 +22,6 @@ func (s *Server) Inject(f Fault) {
 		f.Times = 1
 	}
 	s.faults = append(s.faults, f)
-}
-
-// Heal ends all faults.
-func (s *Server) Heal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-}
-
-// Commands is how often a command was carried out.
-func (s *Server) Commands(name string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.commands[name]
 }
 
 // fault takes the first fault that meets the command.

@@ -56,7 +56,6 @@ type Server struct {
 	faults   []Fault
 	open     map[net.Conn]bool
 	serving  sync.WaitGroup
-	commands map[string]int // how often each command was carried out
 }
 
 // NewServer starts a stand-in that stops with the test. look says what a scan of an address finds at that moment.
@@ -83,7 +82,6 @@ func Start(ctx context.Context, address string, look func(address string) Host) 
 		look:     look,
 		pace:     20 * time.Millisecond,
 		open:     map[net.Conn]bool{},
-		commands: map[string]int{},
 	}
 	s.objects = feed()
 	s.serving.Go(s.serve)

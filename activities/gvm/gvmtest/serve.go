@@ -109,7 +109,6 @@ func (s *Server) carryOut(command element, known *bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := command.XMLName.Local
-	s.commands[name]++
 	switch name {
 	case "get_version":
 		return `<get_version_response status="200" status_text="OK"><version>22.7</version></get_version_response>`

@@ -45,9 +45,6 @@ func WithUser(user, password string) Option {
 	return func(c *Cluster) { c.user, c.password = user, password }
 }
 
-// WithClock gives the cluster another clock; it drives refreshes and creation dates.
-func WithClock(now func() time.Time) Option { return func(c *Cluster) { c.now = now } }
-
 // WithRefresh sets the refresh interval of new indices; negative: only when asked. The default is 1 s, as the server's.
 func WithRefresh(every time.Duration) Option { return func(c *Cluster) { c.refresh = every } }
 
