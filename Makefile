@@ -35,7 +35,7 @@ deadcode: ## functions that no program and no test of either module reaches
 	./internal/tools/deadcode.sh
 
 licenses: ## licences of what we link: nothing of the GPL family
-	$(TOOL) go-licenses check ./starter ./worker --disallowed_types=forbidden,restricted
+	go test -run Licences ./internal/house
 
 build: allinone ## bin/sallyport, bin/sallyport-worker and bin/sallyport-allinone
 	go build -o bin/sallyport ./starter

@@ -88,7 +88,9 @@ func runDemo(ctx context.Context, streams cli.IO, flags demoFlags, office *lab.L
 	ended := make(chan error, 1)
 	ready := make(chan [2]string, 1)
 	began := time.Now()
-	go func() { ended <- up(running, config, demoLogger(streams, flags), func(frontend, ui string) { ready <- [2]string{frontend, ui} }) }()
+	go func() {
+		ended <- up(running, config, demoLogger(streams, flags), func(frontend, ui string) { ready <- [2]string{frontend, ui} })
+	}()
 	select {
 	case err := <-ended:
 		return err
