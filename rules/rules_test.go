@@ -189,8 +189,7 @@ func TestMalformedEventIsAnErrorWithItsPlace(t *testing.T) {
 	matcher, _ := library.For(Auto)
 	for _, source := range []string{"", "{", "[1]", "null", `{"a":1} x`, "{\"a\":\x00}"} {
 		_, err := matcher.Match([]byte(source))
-		var malformed *MalformedError
-		if !errors.As(err, &malformed) {
+		if _, ok := errors.AsType[*MalformedError](err); !ok {
 			t.Errorf("%q: %v", source, err)
 		}
 	}
