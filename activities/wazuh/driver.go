@@ -121,6 +121,8 @@ func (w *Wazuh) await(ctx context.Context, action soar.Action, verb string, targ
 		switch {
 		case err != nil:
 			return result{}, false, err
+		case there && said.Error == "bad-request": // the program did not get as far as the verb
+			return said, true, nil
 		case there && (string(said.Verb) != verb || string(said.Action) != action.ID || string(said.Target) != target.String() && said.Target != ""):
 			return result{}, false, fmt.Errorf("agent %s answered another question than ours", action.On)
 		case there:
@@ -139,12 +141,15 @@ func faultOfResult(said result, action soar.Action) error {
 	switch said.Error {
 	case "":
 		return nil
-	case "refused-special", "refused-own", "refused-gateway", "refused-manager":
+	case "refused-special", "refused-own", "refused-gateway", "refused-resolver", "refused-manager":
 		reason := map[text]string{
 			"refused-special": "it is no single host's address", "refused-own": "it is the agent's own address",
-			"refused-gateway": "it is the agent's default gateway", "refused-manager": "it is the agent's Wazuh manager",
+			"refused-gateway": "it is the agent's default gateway", "refused-resolver": "it is the agent's name server",
+			"refused-manager": "it is the agent's Wazuh manager",
 		}[said.Error]
 		return activities.Permanent(fmt.Errorf("agent %s refuses to block the target: %s", action.On, reason))
+	case "refused-unknown":
+		return fmt.Errorf("agent %s could not look up what it must not block: see its active-responses.log", action.On)
 	case "filter-failed":
 		return fmt.Errorf("agent %s could not change or read nftables: run `sallyport-response -check` there", action.On)
 	case "state-failed":

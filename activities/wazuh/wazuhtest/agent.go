@@ -41,11 +41,11 @@ func newAgent(id, name, ip string, now func() time.Time) *Agent {
 }
 
 // protected is what the real program finds out on its host: own address, gateway, manager.
-func (a *Agent) protected(_ context.Context, target netip.Addr) string {
+func (a *Agent) protected(_ context.Context, target netip.Addr) (string, error) {
 	if target.String() == a.ip {
-		return response.RefusedOwn
+		return response.RefusedOwn, nil
 	}
-	return ""
+	return "", nil
 }
 
 // InForce lists the addresses whose packets the host drops now.

@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, in io.Reader, complain io.Writer) i
 	program := &response.Program{
 		Firewall:  nft,
 		Store:     response.File{Path: or(*state, filepath.Join(*home, "var/sallyport-response.json"))},
-		Protected: response.Host{Home: *home, Proc: "/proc"}.Protected,
+		Protected: response.Host{Home: *home, Root: "/", Proc: "/proc"}.Protected,
 		Now:       time.Now,
 	}
 	line, _ := bufio.NewReaderSize(io.LimitReader(in, response.MaxLine+1), response.MaxLine+1).ReadBytes('\n') // a line without its end is judged like any other

@@ -74,6 +74,9 @@ func setOf(target netip.Addr) string {
 
 // object is one entry of `nft -j list`.
 type object struct {
+	Table *struct {
+		Flags json.RawMessage `json:"flags"`
+	} `json:"table"`
 	Set *struct {
 		Name string            `json:"name"`
 		Elem []json.RawMessage `json:"elem"`
@@ -168,15 +171,20 @@ func elementOf(elements []json.RawMessage, target netip.Addr) Element {
 	return Element{}
 }
 
-// enforced reports whether both chains are hooked in and drop what the set holds.
+// enforced reports whether both chains are hooked in and begin with dropping what the set holds. A rule of somebody else
+// before ours may let packets pass, and a table with flags may be dormant: then nobody knows.
 func enforced(table []object, set string) bool {
-	hooked, dropping := map[string]bool{}, map[string]bool{}
+	hooked, dropping, others := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, o := range table {
-		if o.Chain != nil && o.Chain.Name == o.Chain.Hook {
+		switch {
+		case o.Table != nil && len(o.Table.Flags) > 0:
+			return false
+		case o.Chain != nil && o.Chain.Name == o.Chain.Hook:
 			hooked[o.Chain.Name] = true
-		}
-		if o.Rule != nil && drops(o.Rule.Expr, set) {
+		case o.Rule != nil && drops(o.Rule.Expr, set) && !others[o.Rule.Chain]:
 			dropping[o.Rule.Chain] = true
+		case o.Rule != nil && !drops(o.Rule.Expr, "blocked4") && !drops(o.Rule.Expr, "blocked6"):
+			others[o.Rule.Chain] = true
 		}
 	}
 	return !slices.ContainsFunc(chains, func(name string) bool { return !hooked[name] || !dropping[name] })

@@ -51,7 +51,7 @@ func run(t *testing.T, args ...string) string {
 func program(t *testing.T, nft response.Nft) *response.Program {
 	return &response.Program{
 		Firewall: nft, Store: response.File{Path: filepath.Join(t.TempDir(), "holders.json")},
-		Protected: response.Host{Home: "testdata", Proc: "/proc/thread-self"}.Protected, Now: time.Now,
+		Protected: response.Host{Home: "testdata", Root: "testdata", Proc: "/proc/thread-self"}.Protected, Now: time.Now,
 	}
 }
 
@@ -135,7 +135,7 @@ func TestPacketsAreDropped(t *testing.T) {
 	nft := namespace(t)
 	run(t, "ip", "addr", "add", "203.0.113.9/32", "dev", "lo")
 	p := program(t, nft)
-	p.Protected = func(context.Context, netip.Addr) string { return "" } // the source is this host's own, for once
+	p.Protected = func(context.Context, netip.Addr) (string, error) { return "", nil } // the source is this host's own, for once
 	if !arrives(t, "203.0.113.9") {
 		t.Fatal("nothing arrives even without a block")
 	}
@@ -180,7 +180,9 @@ func TestRefusesWhatTheHostNeeds(t *testing.T) {
 	tests := map[string]string{
 		"127.0.0.1": response.RefusedSpecial, "::1": response.RefusedSpecial, "0.0.0.0": response.RefusedSpecial, "224.0.0.1": response.RefusedSpecial,
 		"fe80::1": response.RefusedSpecial, "10.77.0.2": response.RefusedOwn, "::ffff:10.77.0.2": response.RefusedOwn,
-		"10.77.0.1": response.RefusedGateway, "10.77.0.250": response.RefusedManager,
+		"10.77.0.1": response.RefusedGateway, "10.77.0.250": response.RefusedManager, "10.77.0.53": response.RefusedResolver,
+		"255.255.255.255": response.RefusedSpecial, "0.1.2.3": response.RefusedSpecial, "64:ff9b::10.77.0.1": response.RefusedGateway,
+		"2002:a4d:1::1": response.RefusedGateway, "64:ff9b::7f00:1": response.RefusedSpecial,
 	}
 	for target, want := range tests {
 		if got := p.Run(t.Context(), line(target, "block", "60", "i1-0", "n1")); got.Error != want || got.InForce || got.Ours {
@@ -188,6 +190,38 @@ func TestRefusesWhatTheHostNeeds(t *testing.T) {
 		}
 	}
 	do(t, p, "block", 60, "i1-0", "10.77.0.3")
+}
+
+// What can't be looked up may be what the host needs: nothing is blocked, and the result says what is missing.
+func TestBlocksNothingWithoutKnowing(t *testing.T) {
+	p := program(t, namespace(t))
+	nowhere := t.TempDir()
+	for missing, host := range map[string]response.Host{
+		"ossec.conf": {Home: nowhere, Root: "testdata", Proc: "/proc/thread-self"},
+		"route":      {Home: "testdata", Root: "testdata", Proc: nowhere},
+		"lookup":     {Home: "testdata/unknown", Root: "testdata", Proc: "/proc/thread-self"},
+	} {
+		p.Protected = host.Protected
+		got := p.Run(t.Context(), line("203.0.113.9", "block", "60", "i1-0", "n1"))
+		if got.Error != response.RefusedUnknown || got.InForce || got.Ours || !strings.Contains(got.Detail, missing) {
+			t.Errorf("%s: %+v", missing, got)
+		}
+	}
+}
+
+// Rules of somebody else before ours, and a table that sleeps, are no block; blocking again mends both.
+func TestInForceIsWhatThePacketsMeet(t *testing.T) {
+	p := program(t, namespace(t))
+	do(t, p, "block", 60, "i1-0", "203.0.113.9")
+	run(t, "nft", "insert rule inet sallyport input accept")
+	expect(t, do(t, p, "status", 0, "i1-0", "203.0.113.9"), "in force false, ours true, shared false, holders 1")
+	expect(t, do(t, p, "block", 60, "i1-0", "203.0.113.9"), "in force true, ours true, shared false, holders 1")
+	run(t, "nft", "add rule inet sallyport input accept")
+	expect(t, do(t, p, "status", 0, "i1-0", "203.0.113.9"), "in force true, ours true, shared false, holders 1")
+	run(t, "nft", "add table inet sallyport { flags dormant; }")
+	if got := p.Run(t.Context(), line("203.0.113.9", "status", "0", "i1-0", "n1")); got.InForce {
+		t.Errorf("a table that sleeps drops nothing: %+v", got)
+	}
 }
 
 // Calls at the same moment lose nobody's hold, whatever their order.

@@ -23,6 +23,9 @@ func TestProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.CopyFS(home, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -39,7 +39,8 @@ type Request struct {
 
 var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
-// Parse reads one line as execd writes it. Whatever it can't vouch for is an error; the errors are fixed words.
+// Parse reads one line as execd writes it. Whatever it can't vouch for is an error; the errors are fixed words. With an
+// error the request holds at most the action and the nonce, so that the asker hears of it.
 func Parse(line []byte) (Request, error) {
 	var in struct {
 		Version    int    `json:"version"`
@@ -59,33 +60,49 @@ func Parse(line []byte) (Request, error) {
 	if err := json.Unmarshal(bytes.TrimSpace(line), &in); err != nil {
 		return Request{}, errors.New("line is not execd's JSON")
 	}
+	heard := addressee(in.Parameters.Args)
 	if in.Version != 1 || in.Command != "add" {
-		return Request{}, errors.New("want version 1 and command add: no timeout may be set for this program in ossec.conf")
+		return heard, errors.New("want version 1 and command add: no timeout may be set for this program in ossec.conf")
 	}
 	if len(in.Parameters.Args) != minWanted {
-		return Request{}, fmt.Errorf("want %d arguments: verb, seconds, action id, nonce", minWanted)
+		return heard, fmt.Errorf("want %d arguments: verb, seconds, action id, nonce", minWanted)
 	}
-	return request(in.Parameters.Args, in.Parameters.Alert.Data.Srcip)
+	if heard.Action == "" || heard.Nonce == "" {
+		return heard, errors.New("action id or nonce is no plain word")
+	}
+	r, err := request(heard, in.Parameters.Args, in.Parameters.Alert.Data.Srcip)
+	if err != nil {
+		return heard, err
+	}
+	return r, nil
 }
 
-func request(args []string, srcip string) (Request, error) {
-	r := Request{Verb: args[0], Action: args[2], Nonce: args[3]}
-	if !word.MatchString(r.Action) || !word.MatchString(r.Nonce) {
-		return Request{}, errors.New("action id or nonce is no plain word")
+// addressee is who asks, as far as the arguments have it in plain words.
+func addressee(args []string) (r Request) {
+	if len(args) > 2 && word.MatchString(args[2]) {
+		r.Action = args[2]
 	}
+	if len(args) > 3 && word.MatchString(args[3]) {
+		r.Nonce = args[3]
+	}
+	return r
+}
+
+func request(r Request, args []string, srcip string) (Request, error) {
+	r.Verb = args[0]
 	seconds, err := strconv.ParseUint(args[1], 10, 32)
 	if err != nil {
-		return Request{}, errors.New("seconds is no number")
+		return r, errors.New("seconds is no number")
 	}
 	r.For = time.Duration(seconds) * time.Second
 	switch {
 	case r.Verb == Block && (r.For <= 0 || r.For > MaxFor):
-		return Request{}, errors.New("seconds is out of bounds")
+		return r, errors.New("seconds is out of bounds")
 	case r.Verb != Block && r.Verb != Unblock && r.Verb != Status:
-		return Request{}, errors.New("verb is unknown")
+		return r, errors.New("verb is unknown")
 	}
 	if r.Target, err = netip.ParseAddr(srcip); err != nil || r.Target.Zone() != "" {
-		return Request{}, errors.New("alert.data.srcip is no address")
+		return r, errors.New("alert.data.srcip is no address")
 	}
 	r.Target = r.Target.Unmap()
 	return r, nil

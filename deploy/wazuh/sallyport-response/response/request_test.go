@@ -62,6 +62,23 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// Who asked hears of a request that is refused, as long as it says in plain words who it is.
+func TestRefusalReachesWhoAsked(t *testing.T) {
+	p := &response.Program{Now: time.Now}
+	for text, want := range map[string]string{
+		string(line("203.0.113.9", "dance", "60", "i1-0", "n1")):      "i1-0 n1",
+		string(line("no address", "block", "60", "i1-0", "n1")):       "i1-0 n1",
+		string(line("203.0.113.9", "block", "60", "i1 0", "n1")):      " n1",
+		string(line("203.0.113.9", "block", "60", "i1-0", "n1", "x")): "i1-0 n1",
+		"hello": " ",
+	} {
+		got := p.Run(t.Context(), []byte(text))
+		if got.Error != response.BadRequest || got.Action+" "+got.Nonce != want || got.Target != "" {
+			t.Errorf("%s: %+v, want %q", text, got, want)
+		}
+	}
+}
+
 // What a real agent's script was given on stdin is understood once its arguments are ours, and refused as it is.
 func TestParseRecordedStdin(t *testing.T) {
 	recorded := 0

@@ -62,8 +62,9 @@ func (h Holders) hold(target, action string, until time.Time) map[string]time.Ti
 type Program struct {
 	Firewall Firewall
 	Store    Store
-	// Protected says why a target must not be blocked (RefusedOwn, RefusedGateway, RefusedManager), or "".
-	Protected func(ctx context.Context, target netip.Addr) string
+	// Protected says why a target must not be blocked (RefusedOwn, RefusedGateway, RefusedResolver, RefusedManager), or "".
+	// An error says that it can't be known, and means no.
+	Protected func(ctx context.Context, target netip.Addr) (refused string, err error)
 	Now       func() time.Time
 }
 
@@ -76,7 +77,7 @@ func (p *Program) Run(ctx context.Context, line []byte) Result {
 		return result
 	}
 	if request.Verb == Block {
-		if result.Error = p.refuse(ctx, request.Target); result.Error != "" {
+		if result.Error, result.Detail = p.refuse(ctx, request.Target); result.Error != "" {
 			request.Verb = Status // say how it stands all the same
 		}
 	}
@@ -95,11 +96,21 @@ func (p *Program) Run(ctx context.Context, line []byte) Result {
 	return result
 }
 
-func (p *Program) refuse(ctx context.Context, target netip.Addr) string {
-	if target.IsLoopback() || target.IsUnspecified() || target.IsMulticast() || target.IsLinkLocalUnicast() {
-		return RefusedSpecial
+// refuse says why a target must not be blocked; an address that carries another inside is judged by both.
+func (p *Program) refuse(ctx context.Context, target netip.Addr) (refused, detail string) {
+	for _, address := range forms(target) {
+		if special(address) {
+			return RefusedSpecial, ""
+		}
+		refused, err := p.Protected(ctx, address)
+		if err != nil {
+			return RefusedUnknown, err.Error()
+		}
+		if refused != "" {
+			return refused, ""
+		}
 	}
-	return p.Protected(ctx, target)
+	return "", ""
 }
 
 // carryOut does the verb and fills in how it stands. A hold is saved before the filter is changed, and its end after

@@ -28,13 +28,15 @@ const Version = 1
 
 // Words of Result.Error.
 const (
-	BadRequest     = "bad-request"
-	RefusedSpecial = "refused-special" // loopback, unspecified, multicast, link-local
-	RefusedOwn     = "refused-own"     // an address of the agent itself
-	RefusedGateway = "refused-gateway" // its default gateway
-	RefusedManager = "refused-manager" // its Wazuh manager
-	FilterFailed   = "filter-failed"   // nftables is missing, or refused
-	StateFailed    = "state-failed"    // the holders' file can't be read, written or locked
+	BadRequest      = "bad-request"
+	RefusedSpecial  = "refused-special"  // loopback, unspecified, broadcast, multicast, link-local
+	RefusedOwn      = "refused-own"      // an address of the agent itself
+	RefusedGateway  = "refused-gateway"  // its default gateway
+	RefusedResolver = "refused-resolver" // its name server
+	RefusedManager  = "refused-manager"  // its Wazuh manager
+	RefusedUnknown  = "refused-unknown"  // one of these could not be looked up: see the detail
+	FilterFailed    = "filter-failed"    // nftables is missing, or refused
+	StateFailed     = "state-failed"     // the holders' file can't be read, written or locked
 )
 
 // Prefix begins a result's line; the decoder knows it by that.
