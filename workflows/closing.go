@@ -18,12 +18,7 @@ func (i *incident) close(ctx workflow.Context) error {
 	now := workflow.Now(ctx).UTC()
 	i.Record.Status, i.Record.Closed = Closed, &now
 	i.say(ctx, "Closed after %s of quiet.", i.Settings.Quiet)
-	_, err := do(workflow.WithActivityOptions(ctx, patient), activities.CloseCase, activities.CaseClose{
-		Incident: i.Record.ID, Case: i.Record.Case, Status: "TruePositive", Summary: i.report(),
-	})
-	if err != nil {
-		i.say(ctx, "The case could not be closed: %s.", clip(err.Error(), 200))
-	}
+	i.closeCase(ctx)
 	i.audit(ctx, "closed", i.Record.Case.ID, map[string]any{"actions": len(i.Record.Actions)})
 	i.write(ctx)
 	return i.index(ctx)

@@ -92,15 +92,7 @@ func (i *incident) open(ctx workflow.Context) (err error) {
 	if err := i.enrichAndJudge(ctx); err != nil {
 		return err
 	}
-	if i.Record.Case, err = do(ctx, activities.OpenCase, activities.CaseRequest{
-		Incident: i.Record.ID, Key: i.key, Title: i.Record.Title, Brief: i.Record.Brief, Verdict: i.Record.Verdict,
-		UIBase: i.Settings.UIBase, Previous: i.Record.Previous,
-	}); err != nil {
-		return fmt.Errorf("open case: %w", err)
-	}
-	i.say(ctx, "Case %s is open in %s.", i.Record.Case.ID, i.Record.Case.System)
-	i.audit(ctx, "opened", i.Record.Case.ID, map[string]any{"case": i.Record.Case.ID, "score": i.Record.Verdict.Score})
-	i.write(ctx)
+	i.openCase(ctx)
 	return i.respond(ctx)
 }
 

@@ -9,17 +9,21 @@ import (
 	"github.com/sallyport-soar/sallyport/activities"
 )
 
+// alive is how long a worker may give no sign of life until what it did is taken from it. Its interceptor gives that
+// sign for every step, so that a step whose worker was killed is tried again long before its own time is over.
+const alive = 10 * time.Second
+
 // Options are named by what they suit.
 var (
-	// quick is one request to one system, harmless to repeat.
+	// quick is one request to one system, harmless to repeat. Its attempts outlast a system that is down for a minute.
 	quick = workflow.ActivityOptions{
-		StartToCloseTimeout: 45 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 5},
+		StartToCloseTimeout: 45 * time.Second, HeartbeatTimeout: alive,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 9, MaximumInterval: 10 * time.Second},
 	}
 	// patient is for what must happen in the end: it's tried until it has.
 	patient = workflow.ActivityOptions{
-		StartToCloseTimeout: 2 * time.Minute,
-		RetryPolicy:         &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
+		StartToCloseTimeout: 2 * time.Minute, HeartbeatTimeout: alive,
+		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
 	}
 	// once is for what nobody could recognise as our own earlier attempt.
 	once = workflow.ActivityOptions{
@@ -41,7 +45,7 @@ var (
 // source is for one source of enrichment.
 func source(timeout time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		StartToCloseTimeout: timeout, HeartbeatTimeout: timeout,
+		StartToCloseTimeout: timeout, HeartbeatTimeout: min(timeout, alive),
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/telemetry"
 	"github.com/sallyport-soar/sallyport/workflows"
@@ -135,6 +136,9 @@ func (d *daemon) awaitState(ctx context.Context) error {
 // worker starts a worker of one queue; bind gives it its activities, and workflows if it runs them.
 func (d *daemon) worker(queue string, options worker.Options, bind func(worker.Worker)) error {
 	options.Interceptors = []interceptor.WorkerInterceptor{&permanentErrors{}}
+	if queue != activities.DetectQueue {
+		options.Interceptors = append(options.Interceptors, &signsOfLife{})
+	}
 	options.WorkerStopTimeout = stopWithin
 	options.OnFatalError = func(err error) { d.fail(fmt.Errorf("worker of %s: %w", queue, err)) }
 	w := worker.New(d.temporal, queue, options)

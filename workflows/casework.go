@@ -1,0 +1,53 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/sallyport-soar/sallyport/activities"
+)
+
+// caseWithin is how long an incident waits for its case. A case system that is down for longer holds up no containment:
+// the incident goes on, and the case is opened beside it as soon as it can be.
+const caseWithin = 2 * time.Minute
+
+// openCase opens the case, until it is open or was refused for good; it returns after caseWithin at the latest.
+func (i *incident) openCase(ctx workflow.Context) {
+	over := false
+	i.busy++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { i.busy--; over = true }()
+		opened, err := do(workflow.WithActivityOptions(ctx, patient), activities.OpenCase, activities.CaseRequest{
+			Incident: i.Record.ID, Key: i.key, Title: i.Record.Title, Brief: i.Record.Brief, Verdict: i.Record.Verdict,
+			UIBase: i.Settings.UIBase, Previous: i.Record.Previous,
+		})
+		if err != nil {
+			i.say(ctx, "No case could be opened: %s. The incident goes on without one.", clip(err.Error(), 200))
+			i.audit(ctx, "opened", "", map[string]any{"score": i.Record.Verdict.Score, "without_case": clip(err.Error(), 200)})
+			return
+		}
+		i.Record.Case = opened
+		i.say(ctx, "Case %s is open in %s.", opened.ID, opened.System)
+		i.audit(ctx, "opened", opened.ID, map[string]any{"case": opened.ID, "score": i.Record.Verdict.Score})
+		i.write(ctx)
+	})
+	options := workflow.AwaitOptions{Timeout: caseWithin, TimerOptions: workflow.TimerOptions{Summary: "wait for the case"}}
+	if opened, err := workflow.AwaitWithOptions(ctx, options, func() bool { return over }); err == nil && !opened {
+		i.say(ctx, "The case system does not answer: the incident goes on, and its case is opened later.")
+		i.write(ctx)
+	}
+}
+
+// closeCase closes the case, if there is one, with the report.
+func (i *incident) closeCase(ctx workflow.Context) {
+	if i.Record.Case.ID == "" {
+		return
+	}
+	_, err := do(workflow.WithActivityOptions(ctx, patient), activities.CloseCase, activities.CaseClose{
+		Incident: i.Record.ID, Case: i.Record.Case, Status: "TruePositive", Summary: i.report(),
+	})
+	if err != nil {
+		i.say(ctx, "The case could not be closed: %s.", clip(err.Error(), 200))
+	}
+}
