@@ -20,6 +20,11 @@ var (
 		StartToCloseTimeout: 45 * time.Second, HeartbeatTimeout: alive,
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 9, MaximumInterval: 10 * time.Second},
 	}
+	// attended is quick for longer: a system that restarts, or a network that is mended, is waited for.
+	attended = workflow.ActivityOptions{
+		StartToCloseTimeout: 45 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
+	}
 	// patient is for what must happen in the end: it's tried until it has.
 	patient = workflow.ActivityOptions{
 		StartToCloseTimeout: 2 * time.Minute, HeartbeatTimeout: alive,
@@ -30,7 +35,11 @@ var (
 		StartToCloseTimeout: 30 * time.Minute, HeartbeatTimeout: 30 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	}
-	// toldOnce is for cards and messages to people, which only role gateway can send.
+	// shown is for cards, which only role gateway can send: one whose answer got lost is found again.
+	shown = workflow.ActivityOptions{
+		TaskQueue: activities.GatewayQueue, StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
+	}
+	// toldOnce is for messages to people: nobody could recognise an earlier attempt.
 	toldOnce = workflow.ActivityOptions{
 		TaskQueue: activities.GatewayQueue, StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},

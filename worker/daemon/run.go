@@ -135,9 +135,9 @@ func (d *daemon) awaitState(ctx context.Context) error {
 
 // worker starts a worker of one queue; bind gives it its activities, and workflows if it runs them.
 func (d *daemon) worker(queue string, options worker.Options, bind func(worker.Worker)) error {
-	options.Interceptors = []interceptor.WorkerInterceptor{&permanentErrors{}}
-	if queue != activities.DetectQueue {
-		options.Interceptors = append(options.Interceptors, &signsOfLife{})
+	options.Interceptors = Interceptors()
+	if queue == activities.DetectQueue {
+		options.Interceptors = []interceptor.WorkerInterceptor{&permanentErrors{}}
 	}
 	options.WorkerStopTimeout = stopWithin
 	options.OnFatalError = func(err error) { d.fail(fmt.Errorf("worker of %s: %w", queue, err)) }
@@ -159,7 +159,12 @@ func (d *daemon) stop() {
 	}
 }
 
-// respondWorker are the options of role respond, also in tests.
+// Interceptors stand around the steps of roles respond and gateway, also in tests.
+func Interceptors() []interceptor.WorkerInterceptor {
+	return []interceptor.WorkerInterceptor{&permanentErrors{}, &signsOfLife{}}
+}
+
+// respondWorker are the options of role respond.
 func respondWorker() worker.Options {
 	return worker.Options{
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
