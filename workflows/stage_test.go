@@ -23,6 +23,7 @@ func stage(ctx workflow.Context, lasts time.Duration) error {
 	children := map[string]workflow.ChildWorkflowFuture{}
 	deliveries, over := workflow.GetSignalChannel(ctx, deliverSignal), false
 	end := workflow.NewTimer(ctx, lasts)
+	workflow.GetInfo(ctx) // shows itself to suggests
 	for !over {
 		workflow.NewSelector(ctx).
 			AddFuture(end, func(workflow.Future) { over = true }).
@@ -49,7 +50,9 @@ type delivery struct {
 
 func deliver(ctx workflow.Context, children map[string]workflow.ChildWorkflowFuture, d delivery) {
 	if child := children[d.ID]; child == nil || child.IsReady() {
-		options := workflow.ChildWorkflowOptions{WorkflowID: d.ID, ParentClosePolicy: enums.PARENT_CLOSE_POLICY_TERMINATE}
+		options := workflow.ChildWorkflowOptions{
+			WorkflowID: d.ID, ParentClosePolicy: enums.PARENT_CLOSE_POLICY_TERMINATE, WaitForCancellation: true, // else the environment ends it at once
+		}
 		children[d.ID] = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), d.Type, d.Args...)
 		if err := children[d.ID].GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Error("not started", "workflow", d.ID, "error", err)
@@ -69,7 +72,7 @@ type frontend struct {
 	running map[string]bool
 	updates int
 	failed  []error // how workflows ended that did not end well
-	down    bool // nobody answers
+	down    bool    // nobody answers
 }
 
 var errDown = errors.New("frontend is down")

@@ -67,6 +67,7 @@ type world struct {
 	state    *opensearch.Client
 	ledger   *opensearch.Ledger
 	policy   *policy.Policy
+	envelope *effect.Envelope
 	keys     map[string]ed25519.PrivateKey // by person
 	board    *board
 	suggests *suggests
@@ -164,17 +165,20 @@ func (w *world) open(c daemon.Config, overlay []fstest.MapFS) {
 		Sources: sources, People: c.People, GrantKey: grant, Systems: c.Systems.CanAct(), Protected: protected, Ledger: w.ledger, Settings: settings, Now: w.env.Now,
 	}
 	house.Policy = w.policy
-	house.Envelope = &effect.Envelope{
+	w.envelope = &effect.Envelope{
 		Drivers: systems.Drivers, Protected: protected, Register: opensearch.NewRegister(w.state), Limits: effect.NewTemporalLimits(w.front),
 		Rules: w.policy, GrantKey: grant.Public().(ed25519.PublicKey), Audit: house.Audits.Audit, Now: w.env.Now,
 	}
+	house.Envelope = w.envelope
 	hunts, err := hunt.Load(sources...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	house.Hunting = &hunting.Hunting{
 		Hunts: hunts, Streams: map[string]hunting.Stream{"wazuh": {Cluster: w.state, Index: "wazuh-alerts-4.x-*"}}, State: w.state, Ledger: w.ledger,
-		Watermarks: func(context.Context) (map[string]time.Time, error) { return map[string]time.Time{"wazuh": w.env.Now()}, nil },
+		Watermarks: func(context.Context) (map[string]time.Time, error) {
+			return map[string]time.Time{"wazuh": w.env.Now()}, nil
+		},
 	}
 	systems.BindRespond(w.env, house)
 	activities.Bind(w.env, activities.AskPeople, w.board.ask)

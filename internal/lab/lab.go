@@ -271,3 +271,6 @@ func (l *Lab) linkProgram() (string, error) {
 	}
 	return path, nil
 }
+
+// Agent is the Wazuh agent of that id, for tests that break it.
+func (l *Lab) Agent(id string) *wazuhtest.Agent { return l.agents[id] }
