@@ -11,6 +11,8 @@ var (
 	// WriteRecord writes the incident's record, which outlives Temporal's retention. A record of a lower revision never
 	// replaces a higher one.
 	WriteRecord = Step[IncidentRecord, None]{"WriteRecord"}
+	// LastEpisode finds the episode of the same key that ended last; an empty one if there is none.
+	LastEpisode = Step[EpisodeRequest, Episode]{"LastEpisode"}
 	// Audit appends one entry to a chain; a retry finds its own entry by its cause.
 	Audit = Step[AuditEntry, None]{"Audit"}
 )
@@ -41,6 +43,18 @@ type IncidentRecord struct {
 
 // String is the record's line on the analysts' screen.
 func (r IncidentRecord) String() string { return r.Status }
+
+// EpisodeRequest asks for the episode before an incident.
+type EpisodeRequest struct {
+	Key      string `json:"key"`
+	Incident string `json:"incident"` // the one that asks
+}
+
+// Episode is an incident that is over.
+type Episode struct {
+	ID     string    `json:"id"`
+	Closed time.Time `json:"closed"`
+}
 
 // ActionRecord is an action and what became of it.
 type ActionRecord struct {

@@ -22,8 +22,8 @@ func TestContainmentOutlivesItsIncident(t *testing.T) {
 		end    func(w *world, content fstest.MapFS)
 		status string
 	}{
-		"closed":    {func(w *world, _ fstest.MapFS) { w.policy.Settings.Quiet = 20 * time.Minute }, "closed"},
-		"failed":    {fails, "contained"},
+		"closed": {func(w *world, _ fstest.MapFS) { w.policy.Settings.Quiet = 20 * time.Minute }, "closed"},
+		"failed": {fails, "contained"},
 		"cancelled": {func(w *world, _ fstest.MapFS) {
 			w.mayFail = true
 			w.at(30*time.Minute, func() { w.env.CancelWorkflowByID(host, "") })

@@ -115,8 +115,9 @@ func (i *incident) open(ctx workflow.Context) (err error) {
 	if i.Settings, err = doLocal(ctx, activities.ReadSettings, activities.None{}); err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	i.LastNews = workflow.Now(ctx)
+	i.LastNews, i.Material = workflow.Now(ctx), false // what opens it is judged now
 	i.titled(ctx)
+	i.link(ctx)
 	if err := i.enrichAndJudge(ctx); err != nil {
 		return err
 	}
@@ -143,6 +144,16 @@ func (i *incident) titled(ctx workflow.Context) {
 		i.Record.Title = clip(b.Rules[0].Title+" on "+i.Record.Entity.Name, 200)
 	}
 	i.say(ctx, "%s of level %s: %s.", count(b.Detections, "detection"), b.Level, strings.Join(titles(b.Rules), "; "))
+}
+
+// link names the episode before this one, if its records are kept still.
+func (i *incident) link(ctx workflow.Context) {
+	last, err := do(ctx, activities.LastEpisode, activities.EpisodeRequest{Key: i.key, Incident: i.Record.ID})
+	if err != nil || last.ID == "" {
+		return
+	}
+	i.Record.Previous = last.ID
+	i.say(ctx, "An earlier episode ended at %s: %s.", last.Closed.UTC().Format("2006-01-02 15:04Z"), last.ID)
 }
 
 func titles(rules []soar.Rule) (list []string) {

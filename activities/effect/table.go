@@ -63,7 +63,7 @@ func inside() []Row {
 // ReadOnly lists the steps that change nothing anywhere: they look, judge, verify or sign.
 func ReadOnly() []string {
 	return []string{
-		"CheckPlaybook", "FindVulnerabilities", "GrantAction", "Judge", "ListContainments", "ListSources", "ListUnclaimed", "MakePlan",
+		"CheckPlaybook", "FindVulnerabilities", "GrantAction", "Judge", "LastEpisode", "ListContainments", "ListSources", "ListUnclaimed", "MakePlan",
 		"ReadHunt", "ReadSettings", "RunHunt", "RunningContainments", "VerifyDecision",
 	}
 }
