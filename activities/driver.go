@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
@@ -18,7 +19,8 @@ type Driver interface {
 	// the truth about the world, not about what was asked.
 	Observe(ctx context.Context, batch []soar.Action) ([]Observation, error)
 	// Apply puts the batch in force and marks each entry with its action's id. What an earlier attempt already put
-	// there is adopted, not repeated.
+	// there is adopted, not repeated. Where the system's entries end by themselves, they are set to end after the
+	// action's For, also those that are there: so a hold is renewed.
 	Apply(ctx context.Context, batch []soar.Action) error
 	// Undo removes what these actions put there, and nothing else: neither another action's hold on the same target
 	// nor an administrator's entry.
@@ -30,6 +32,8 @@ type Observation struct {
 	InForce bool // the target is contained now, whoever wanted it
 	Ours    bool // the entry bears this action's mark
 	Shared  bool // someone else wants it too: another action, or an administrator
+	// Left is how long until the system ends it by itself; 0: never.
+	Left time.Duration
 }
 
 // Gone reports whether nothing is left of the action itself.

@@ -11,6 +11,8 @@ var (
 	// WriteRecord writes the incident's record, which outlives Temporal's retention. A record of a lower revision never
 	// replaces a higher one.
 	WriteRecord = Step[IncidentRecord, None]{"WriteRecord"}
+	// LastEpisode finds the episode of the same key that ended last; an empty one if there is none.
+	LastEpisode = Step[EpisodeRequest, Episode]{"LastEpisode"}
 	// Audit appends one entry to a chain; a retry finds its own entry by its cause.
 	Audit = Step[AuditEntry, None]{"Audit"}
 )
@@ -41,6 +43,18 @@ type IncidentRecord struct {
 
 // String is the record's line on the analysts' screen.
 func (r IncidentRecord) String() string { return r.Status }
+
+// EpisodeRequest asks for the episode before an incident.
+type EpisodeRequest struct {
+	Key      string `json:"key"`
+	Incident string `json:"incident"` // the one that asks
+}
+
+// Episode is an incident that is over.
+type Episode struct {
+	ID     string    `json:"id"`
+	Closed time.Time `json:"closed"`
+}
 
 // ActionRecord is an action and what became of it.
 type ActionRecord struct {
@@ -75,12 +89,15 @@ type PendingApproval struct {
 type RemediationState struct {
 	ActionID string           `json:"action_id"`
 	Playbook string           `json:"playbook"`
-	Status   string           `json:"status"` // checked, asked, denied, expired, running, done, failed, interrupted
+	Status   string           `json:"status"` // begun, asked, denied, expired, refused, running, done, failed, interrupted
 	Checks   []PlaybookReport `json:"checks,omitempty"`
 	Runs     []PlaybookReport `json:"runs,omitempty"`
 	Proof    *ScanReport      `json:"proof,omitempty"`
 	Proved   bool             `json:"proved"` // the rescan ended, saw the host, and the CVEs are gone
 	Reason   string           `json:"reason,omitempty"`
+	Outcome  soar.Outcome     `json:"outcome,omitempty"` // of its approval
+	// DecidedBy names who decided, and how.
+	DecidedBy []string `json:"decided_by,omitempty"`
 	// Pending is what the remediation asks people now; the incident's record shows it among its own.
 	Pending []PendingApproval `json:"pending,omitempty"`
 }
@@ -91,12 +108,20 @@ type TimelineEntry struct {
 	Text string    `json:"text"`
 }
 
+// Actors of audit entries that are no person.
+const (
+	ActorIncident    = "sallyport/incident"    // an incident's workflow: judged, planned, asked, granted, closed
+	ActorRemediation = "sallyport/remediation" // a remediation's workflow
+	ActorReconcile   = "sallyport/reconcile"   // gave a containment that had lost its workflow a new one
+	ActorEnvelope    = "sallyport/envelope"    // what was admitted, carried out, read back and released
+)
+
 // AuditEntry is one line of a chain. Chain is the incident's id, or "house" for what stands outside incidents.
 type AuditEntry struct {
 	Chain   string         `json:"chain"`
 	Cause   string         `json:"cause"` // workflow, run and event: the same cause is written once
 	At      time.Time      `json:"at"`
-	Actor   string         `json:"actor"` // a person, or "sallyport"
+	Actor   string         `json:"actor"` // a person, or the part of Sallyport that acted
 	What    string         `json:"what"`  // opened, judged, planned, asked, decided, granted, admitted, refused, applied, confirmed, released, ...
 	Subject string         `json:"subject,omitempty"`
 	Detail  map[string]any `json:"detail,omitempty"` // facts: versions, digests, reasons; never a secret

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -24,6 +25,9 @@ type Request struct {
 	Outcome   soar.Outcome       `json:"outcome,omitempty"`   // empty while pending
 	Card      activities.CardRef `json:"card"`
 	Revision  int                `json:"revision"`
+	Reminded  bool               `json:"reminded,omitempty"` // half of the time is over
+	Nudged    bool               `json:"nudged,omitempty"`   // a card said so
+	Shown     string             `json:"shown,omitempty"`    // how the request looked on the card that was shown last
 }
 
 // needs is how many people must approve.
@@ -42,6 +46,20 @@ type asking struct {
 	requests *[]Request
 	card     func(*Request) activities.Card // how a request looks
 	noted    func(workflow.Context, *Request, soar.Decision)
+	waiting  []string // requests whose coroutine does nothing but wait for people
+	showing  int      // cards that are not yet at their last revision
+	posting  int      // of these, are on their way to people now
+}
+
+// parked is how many coroutines do nothing but wait for people. A run may end under them: the request is in the state,
+// and the next run waits on.
+func (a *asking) parked() (n int) {
+	for _, id := range a.waiting {
+		if a.find(id).Outcome == "" {
+			n++
+		}
+	}
+	return n
 }
 
 func (a *asking) listen(ctx workflow.Context) error {
@@ -69,7 +87,7 @@ func (a *asking) acceptable(ctx workflow.Context, d soar.Decision) (*Request, er
 		return nil, errors.New("what was asked has changed: look again")
 	case slices.ContainsFunc(r.Decisions, func(earlier soar.Decision) bool { return earlier.By == d.By }):
 		return nil, errors.New("decided already")
-	case d.Approve && now.Sub(d.SignedAt) > fresh:
+	case d.Approve && now.Sub(d.SignedAt).Abs() > fresh: // signed in the future is no better
 		return nil, errors.New("too old: decide again")
 	}
 	return r, nil
@@ -101,26 +119,26 @@ func (a *asking) decide(ctx workflow.Context, d soar.Decision) (soar.Outcome, er
 }
 
 // ask puts a plan of one action to people and waits: one reminder at half time, and silence means no. A request that is in the
-// state already, from an earlier run, goes on.
+// state already, from an earlier run, goes on. The card follows by itself: a chat that is down delays no answer.
 func (a *asking) ask(ctx workflow.Context, plan soar.Plan, window time.Duration) (Request, error) {
-	action := plan.Actions[0]
+	id := plan.Actions[0].ID
 	a.open(ctx, plan, window)
-	half := a.find(action.ID).Expires.Add(-window / 2)
-	a.show(ctx, action.ID, false)
-	if err := a.wait(ctx, action.ID, half); err != nil {
-		return Request{}, err
-	}
-	if a.find(action.ID).Outcome == "" {
-		a.show(ctx, action.ID, true)
-		if err := a.wait(ctx, action.ID, a.find(action.ID).Expires); err != nil {
+	a.project(ctx, id)
+	if !a.find(id).Reminded {
+		if err := a.wait(ctx, id, a.find(id).Expires.Add(-window/2)); err != nil {
 			return Request{}, err
 		}
 	}
-	if r := a.find(action.ID); r.Outcome == "" {
+	if r := a.find(id); r.Outcome == "" {
+		r.Reminded = true
+		if err := a.wait(ctx, id, r.Expires); err != nil {
+			return Request{}, err
+		}
+	}
+	if r := a.find(id); r.Outcome == "" {
 		r.Outcome = soar.Expired
 	}
-	a.show(ctx, action.ID, false)
-	return *a.find(action.ID), nil
+	return *a.find(id), nil
 }
 
 // open adds the request for a plan of one action, unless it is there.
@@ -131,31 +149,69 @@ func (a *asking) open(ctx workflow.Context, plan soar.Plan, window time.Duration
 }
 
 func (a *asking) wait(ctx workflow.Context, id string, until time.Time) error {
+	a.waiting = append(a.waiting, id)
+	defer func() { a.waiting = slices.DeleteFunc(a.waiting, func(waits string) bool { return waits == id }) }()
 	options := workflow.AwaitOptions{Timeout: max(0, until.Sub(workflow.Now(ctx))), TimerOptions: workflow.TimerOptions{Summary: "wait for people: " + id}}
 	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return a.find(id).Outcome != "" })
 	return err
 }
 
-// show brings the card to the newest revision. A question that got lost loses no request: it stays open on the command
-// line, and expires as a no.
-func (a *asking) show(ctx workflow.Context, id string, reminder bool) {
+// project keeps the card at what the state says until the request is over. A card that could not be shown is tried again:
+// the request stays open on the command line meanwhile, and expires as a no.
+func (a *asking) project(ctx workflow.Context, id string) {
+	a.showing++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { a.showing-- }()
+		for {
+			over := a.find(id).Outcome != ""
+			a.show(ctx, id)
+			if over || a.awaitChange(ctx, id) != nil {
+				return
+			}
+		}
+	})
+}
+
+// awaitChange waits until the request looks otherwise than its card; for a minute only when the card could not be shown.
+func (a *asking) awaitChange(ctx workflow.Context, id string) error {
+	changed := func() bool { return a.find(id).Shown != looks(a.find(id)) }
+	if changed() {
+		return workflow.NewTimerWithOptions(ctx, time.Minute, workflow.TimerOptions{Summary: "ask people again: " + id}).Get(ctx, nil)
+	}
+	return workflow.Await(ctx, changed)
+}
+
+// looks is what a card shows of a request that changes.
+func looks(r *Request) string { return fmt.Sprint(len(r.Decisions), r.Reminded, r.Outcome) }
+
+// show brings the card to the newest revision, unless it is there.
+func (a *asking) show(ctx workflow.Context, id string) {
 	r := a.find(id)
+	now, reminder := looks(r), r.Reminded && !r.Nudged && r.Outcome == ""
+	if r.Shown == now {
+		return
+	}
 	r.Revision++
 	card := a.card(r)
 	card.Reminder = reminder
-	posted, err := do(workflow.WithActivityOptions(ctx, toldOnce), activities.AskPeople, card)
+	a.posting++
+	posted, err := do(workflow.WithActivityOptions(ctx, shown), activities.AskPeople, card)
+	a.posting--
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("people not asked", "request", id, "error", err)
 		return
 	}
+	r = a.find(id) // others may have been added meanwhile
+	r.Shown, r.Nudged = now, r.Nudged || reminder
 	if posted.TS != "" {
-		a.find(id).Card = posted
+		r.Card = posted
 	}
 }
 
 // pending are the requests that wait.
 func (a *asking) pending(workflowID string) (list []activities.PendingApproval) {
-	for _, r := range *a.requests {
+	for i := range *a.requests {
+		r := &(*a.requests)[i]
 		if r.Outcome != "" {
 			continue
 		}

@@ -12,19 +12,14 @@ import (
 
 // close ends the episode with a report. What is still contained lives on, and the report says so.
 func (i *incident) close(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && i.asking.showing == 0 }); err != nil {
 		return err
 	}
 	now := workflow.Now(ctx).UTC()
 	i.Record.Status, i.Record.Closed = Closed, &now
-	i.say(ctx, "Closed after %s of quiet.", i.Settings.Quiet)
-	_, err := do(workflow.WithActivityOptions(ctx, patient), activities.CloseCase, activities.CaseClose{
-		Incident: i.Record.ID, Case: i.Record.Case, Status: "TruePositive", Summary: i.report(),
-	})
-	if err != nil {
-		i.say(ctx, "The case could not be closed: %s.", clip(err.Error(), 200))
-	}
-	i.audit(ctx, "closed", i.Record.Case.ID, map[string]any{"actions": len(i.Record.Actions)})
+	i.say(ctx, "Closed %s.", i.Ending)
+	i.closeCase(ctx)
+	i.audit(ctx, "closed", i.Record.Case.ID, map[string]any{"actions": len(i.Record.Actions), "ending": i.Ending})
 	i.write(ctx)
 	return i.index(ctx)
 }
@@ -33,7 +28,7 @@ func (i *incident) close(ctx workflow.Context) error {
 func (i *incident) report() string {
 	r := i.Record
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s\nSeverity %s, score %d, confidence %.0f %%, %d detections.\n", r.Title, r.Verdict.Severity, r.Verdict.Score, 100*r.Verdict.Confidence, r.Brief.Detections)
+	fmt.Fprintf(&text, "%s\nSeverity %s, score %d, confidence %.0f %%, %s.\n", r.Title, r.Verdict.Severity, r.Verdict.Score, 100*r.Verdict.Confidence, count(r.Brief.Detections, "detection"))
 	for _, a := range r.Actions {
 		fmt.Fprintf(&text, "- %s %s on %s: %s %s\n", a.Kind, a.Target, a.System, a.State, a.Reason)
 	}
@@ -77,26 +72,20 @@ func (i *incident) write(ctx workflow.Context) {
 	}
 }
 
-// audit appends to the incident's chain. Its cause is the same on a replay and on a retry, so it stands there once.
+// audit appends to the incident's chain what the incident itself did.
 func (i *incident) audit(ctx workflow.Context, what, subject string, detail map[string]any) {
+	i.auditOf(ctx, activities.ActorIncident, what, subject, detail)
+}
+
+// auditOf appends what actor did. Its cause is the same on a replay and on a retry, so it stands there once.
+func (i *incident) auditOf(ctx workflow.Context, actor, what, subject string, detail map[string]any) {
 	i.Audits++
 	entry := activities.AuditEntry{
-		Chain: i.Record.ID, Cause: fmt.Sprintf("%s/%s/%d", i.key, i.Record.ID, i.Audits), At: workflow.Now(ctx).UTC(), Actor: "sallyport",
+		Chain: i.Record.ID, Cause: fmt.Sprintf("%s/%s/%d", i.key, i.Record.ID, i.Audits), At: workflow.Now(ctx).UTC(), Actor: actor,
 		What: what, Subject: subject, Detail: detail,
 	}
 	if _, err := do(workflow.WithActivityOptions(ctx, patient), activities.Audit, entry); err != nil {
 		workflow.GetLogger(ctx).Error("audit entry not written", "what", what, "error", err)
-	}
-}
-
-// note adds to the case; the record has it all the same.
-func (i *incident) note(ctx workflow.Context, key, text string) {
-	if i.Record.Case.ID == "" {
-		return
-	}
-	note := activities.CaseNote{Incident: i.Record.ID, Case: i.Record.Case, Key: key, Text: text, Observables: i.Record.Brief.Observables}
-	if _, err := do(workflow.WithActivityOptions(ctx, quick), activities.NoteCase, note); err != nil {
-		workflow.GetLogger(ctx).Warn("case not noted", "key", key, "error", err)
 	}
 }
 
@@ -117,11 +106,15 @@ func (i *incident) decided(ctx workflow.Context, r *Request, d soar.Decision) {
 	}
 	id := r.Action.ID
 	i.say(ctx, "%s %s (%s): %s.", d.By, word, d.Method, r.Action)
-	i.audit(ctx, "decided", id, map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason})
+	i.auditOf(ctx, d.By, "decided", id, map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason})
 }
 
 // resume goes on with what an earlier run left open.
 func (i *incident) resume(ctx workflow.Context) {
+	i.details(ctx)
+	if i.Record.Case.ID == "" && !i.Caseless {
+		i.beginCase(ctx)
+	}
 	for n := range i.Requests {
 		if i.Requests[n].Outcome == "" {
 			i.carryAgain(ctx, i.Requests[n].Action)

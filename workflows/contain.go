@@ -1,9 +1,12 @@
 package workflows
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -17,12 +20,20 @@ const alarmAfter = 10 * time.Minute
 const settleWithin = 2 * time.Minute
 
 // Containing is what a containment starts with. Held is set when reconcile starts it again for an entry of the register
-// that has no workflow: then nothing is applied, and what the register says is held to its expiry.
+// that has no workflow, or when a long run goes on as a new one: then nothing is applied, and what is held is held on.
 type Containing struct {
 	Order    activities.Order    `json:"order"`
 	Settings activities.Settings `json:"settings"`
 	Held     *soar.Containment   `json:"held,omitempty"`
-	Incident string              `json:"incident"` // workflow id of the incident, which is told how it stands
+	Incident string              `json:"incident"`      // workflow id of the incident, which is told how it stands
+	End      *Ending             `json:"end,omitempty"` // set once the release has begun
+}
+
+// Ending is a release that has begun; it goes from run to run.
+type Ending struct {
+	By      string    `json:"by"` // a person, or "expiry"
+	Began   time.Time `json:"began"`
+	Alarmed bool      `json:"alarmed,omitempty"` // people were told that it does not succeed
 }
 
 // startContain starts a containment that no end of the incident ends. ABANDON covers close, failure, termination and
@@ -48,16 +59,19 @@ func startContain(ctx workflow.Context, in Containing) error {
 func Contain(ctx workflow.Context, in Containing) (soar.Containment, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	c := containment{in: in}
-	held, err := c.begin(ctx)
-	if err != nil {
-		return held, err
+	if c.in.End == nil {
+		held, err := c.begin(ctx)
+		if err != nil {
+			return held, err
+		}
+		c.tell(ctx, held)
+		if held.State == soar.Refused {
+			return held, nil
+		}
+		by := c.hold(ctx, &held)
+		c.in.Held, c.in.End = &held, &Ending{By: by, Began: workflow.Now(ctx)}
 	}
-	c.tell(ctx, held)
-	if held.State == soar.Refused {
-		return held, nil
-	}
-	by := c.hold(ctx, &held)
-	released, err := c.release(ctx, held, by)
+	released, err := c.release(ctx)
 	if err == nil {
 		c.tell(ctx, released)
 	}
@@ -66,27 +80,41 @@ func Contain(ctx workflow.Context, in Containing) (soar.Containment, error) {
 
 type containment struct{ in Containing }
 
-// begin admits and carries out, unless the register has it already.
+// begin admits and carries out, unless the register has it already. What the register does not know to be in force is
+// looked at.
 func (c *containment) begin(ctx workflow.Context) (soar.Containment, error) {
-	if c.in.Held != nil {
-		return *c.in.Held, nil
+	if held := c.in.Held; held != nil {
+		if held.State == soar.Planned {
+			held.State, held.Reason = soar.Unconfirmed, "its workflow was lost before it was carried out, or while it was"
+		}
+		return c.confirm(ctx, *held), nil
 	}
 	admitted, err := do(workflow.WithActivityOptions(ctx, patient), activities.Admit, c.in.Order)
 	if err != nil || admitted.State == soar.Refused {
 		return admitted, err
 	}
-	held := c.carryOut(ctx, admitted)
+	held, _ := c.carryOut(ctx, admitted)
 	return c.confirm(ctx, held), nil
 }
 
-// carryOut makes the effect. An error leaves it open whether it took effect: then it's unconfirmed, and still released.
-func (c *containment) carryOut(ctx workflow.Context, admitted soar.Containment) soar.Containment {
-	held, err := c.settle(ctx, false)
-	if err != nil {
-		admitted.State, admitted.Reason = soar.Unconfirmed, err.Error()
-		return admitted
+// carryOut makes the effect. It is tried for as long as a read-back may take; then it stays open whether it took effect:
+// it's unconfirmed, and still released. asked tells that the system took the order.
+func (c *containment) carryOut(ctx workflow.Context, admitted soar.Containment) (held soar.Containment, asked bool) {
+	deadline := workflow.Now(ctx).Add(c.in.Settings.ConfirmWithin)
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		held, err := c.settle(ctx, false)
+		if err != nil {
+			held = admitted
+			held.State, held.Reason = soar.Unconfirmed, clip(err.Error(), 300)
+		}
+		asked = err == nil && (held.State != soar.Unconfirmed || held.AppliedAt != nil)
+		var fault *temporal.ApplicationError
+		final := errors.As(err, &fault) && fault.NonRetryable()
+		if asked || final || !workflow.Now(ctx).Before(deadline) {
+			return held, asked
+		}
+		_ = workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "carry out again"}).Get(ctx, nil)
 	}
-	return held
 }
 
 // settle lets the order (or its end) be carried out: by the device's one writer, or here as a batch of one.
@@ -95,13 +123,16 @@ func (c *containment) settle(ctx workflow.Context, release bool) (soar.Containme
 	if hasOneWriter(order.Action.System) {
 		return c.wish(ctx, release)
 	}
-	step, options := activities.CarryOut, quick
+	step := activities.CarryOut
 	if release {
-		step, options = activities.Release, quick
+		step = activities.Release
 	}
-	settled, err := do(workflow.WithActivityOptions(ctx, options), step, activities.Batch{System: order.Action.System, Orders: []activities.Order{order}})
-	if err != nil || len(settled.Containments) == 0 {
+	settled, err := do(workflow.WithActivityOptions(ctx, quick), step, activities.Batch{System: order.Action.System, Orders: []activities.Order{order}})
+	if err != nil {
 		return soar.Containment{}, err
+	}
+	if len(settled.Containments) != 1 {
+		return soar.Containment{}, fmt.Errorf("%d answers to one order", len(settled.Containments))
 	}
 	return settled.Containments[0], nil
 }
@@ -139,13 +170,18 @@ func (c *containment) confirm(ctx workflow.Context, held soar.Containment) soar.
 			return seen
 		}
 	}
+	c.warn(ctx, held)
+	return held
+}
+
+// warn tells people of what is unconfirmed.
+func (c *containment) warn(ctx workflow.Context, held soar.Containment) {
 	if held.State == soar.Unconfirmed {
 		tellPeople(ctx, activities.Message{
 			Incident: c.in.Order.Incident, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Level: "WARN", Key: c.in.Order.Action.ID + "/unconfirmed",
 			Text: "Unconfirmed: " + c.in.Order.String() + ". It was asked for, and nobody could read it back. It is released in time all the same.",
 		})
 	}
-	return held
 }
 
 // tell reports to whichever run of the incident is there; one that has closed needs no report.
@@ -179,41 +215,48 @@ func (c *containment) hold(ctx workflow.Context, held *soar.Containment) (by str
 	return by
 }
 
-// renew takes a fuller grant and its longer expiry; admitting and confirming it again makes the register say so.
+// renew takes a fuller grant and its longer expiry, and carries it out once more: a system whose entry ends by itself
+// must learn the new end, and is read back.
 func (c *containment) renew(ctx workflow.Context, ch workflow.ReceiveChannel, held *soar.Containment) {
 	var order activities.Order
 	ch.Receive(ctx, &order)
 	admitted, err := do(workflow.WithActivityOptions(ctx, patient), activities.Admit, order)
-	if err != nil || admitted.State == soar.Refused {
+	if err != nil || !admitted.Live() || admitted.Expires.Before(order.Expires) {
 		workflow.GetLogger(ctx).Warn("hold not renewed", "action", order.Action.ID, "reason", admitted.Reason, "error", err)
+		held.Reason = "approved, but not renewed: it ends when it was to end"
+		c.tell(ctx, *held)
 		return
 	}
 	c.in.Order = order
-	held.Expires = order.Expires
-	c.tell(ctx, *held)
+	renewed, asked := c.carryOut(ctx, admitted)
+	if asked {
+		renewed = c.confirm(ctx, renewed)
+	} else { // the register's word, from before, says nothing of the new end
+		c.warn(ctx, renewed)
+	}
+	*held = renewed
+	c.tell(ctx, renewed)
 }
 
-// release tries until it is read back as gone; after ten minutes people are told, and it goes on.
-func (c *containment) release(ctx workflow.Context, held soar.Containment, by string) (soar.Containment, error) {
-	c.in.Order.ReleasedBy = by
-	began, alarmed := workflow.Now(ctx), false
+// release tries until it is read back as gone; after ten minutes people are told, once, and it goes on.
+func (c *containment) release(ctx workflow.Context) (soar.Containment, error) {
+	end := c.in.End
+	c.in.Order.ReleasedBy = end.By
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		released, err := c.settle(ctx, true)
 		if err == nil && released.State == soar.Released {
 			return released, nil
 		}
-		if !alarmed && workflow.Now(ctx).Sub(began) >= alarmAfter {
-			alarmed = true
+		if !end.Alarmed && workflow.Now(ctx).Sub(end.Began) >= alarmAfter {
+			end.Alarmed = true
 			tellPeople(ctx, activities.Message{
 				Incident: c.in.Order.Incident, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Level: "ERROR", Key: c.in.Order.Action.ID + "/held",
 				Text: "Can't release " + c.in.Order.String() + " for ten minutes. Sallyport goes on trying; look at the system.",
 			})
 		}
 		_ = workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "release again"}).Get(ctx, nil)
-		if info := workflow.GetInfo(ctx); info.GetContinueAsNewSuggested() {
-			again := c.in
-			again.Held = &held
-			return held, workflow.NewContinueAsNewError(ctx, Contain, again)
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return *c.in.Held, workflow.NewContinueAsNewError(ctx, Contain, c.in)
 		}
 	}
 }

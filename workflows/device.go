@@ -42,7 +42,7 @@ func waiting(wishes workflow.ReceiveChannel) (list []activities.Wish) {
 }
 
 // settleBatch carries out the wishes of one direction, once per action, and answers them. A batch that failed is
-// answered by silence: each containment sends its wish again.
+// answered as unconfirmed: each containment wishes again for as long as it may.
 func settleBatch(ctx workflow.Context, system string, release bool, wishes []activities.Wish) {
 	batch, replies := activities.Batch{System: system}, []string{}
 	for _, wish := range wishes {

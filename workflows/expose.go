@@ -19,13 +19,13 @@ func (i *incident) expose(ctx workflow.Context) error {
 		i.Record.Exposure.Note = "no asset of ours is named: nothing to look at"
 		return nil
 	}
-	found, err := do(ctx, activities.FindVulnerabilities, activities.ExposureRequest{Incident: i.Record.ID, Assets: i.Record.Brief.Assets, CVEs: nil})
+	found, err := do(workflow.WithActivityOptions(ctx, attended), activities.FindVulnerabilities, activities.ExposureRequest{Incident: i.Record.ID, Assets: i.Record.Brief.Assets, CVEs: nil})
 	if err != nil {
 		found = activities.Exposure{Note: "the inventory does not answer: " + clip(err.Error(), 200)}
 	}
 	found.Scans = i.Record.Exposure.Scans
 	i.Record.Exposure = found
-	i.say(ctx, "The inventory knows %d open vulnerabilities. %s", len(found.Vulnerabilities), found.Note)
+	i.say(ctx, "The inventory knows %s. %s", count(len(found.Vulnerabilities), "open vulnerability"), found.Note)
 	return i.scan(ctx)
 }
 
@@ -49,8 +49,8 @@ func (i *incident) scan(ctx workflow.Context) error {
 			continue
 		}
 		i.Record.Exposure.Vulnerabilities = append(i.Record.Exposure.Vulnerabilities, fresher(i.Record.Exposure.Vulnerabilities, report.Vulnerabilities)...)
-		i.say(ctx, "The scan of %s found %d vulnerabilities.", asset.Name, len(report.Vulnerabilities))
-		i.note(ctx, "scan/"+asset.Name, fmt.Sprintf("Scan of %s: %d vulnerabilities.", asset.Name, len(report.Vulnerabilities)))
+		i.say(ctx, "The scan of %s found %s.", asset.Name, count(len(report.Vulnerabilities), "vulnerability"))
+		i.note(ctx, "scan/"+asset.Name, fmt.Sprintf("Scan of %s: %s.", asset.Name, count(len(report.Vulnerabilities), "vulnerability")))
 	}
 	return nil
 }

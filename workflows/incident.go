@@ -1,10 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"strings"
-	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -24,14 +25,20 @@ func Incident(ctx workflow.Context, entity soar.Entity, state *State) error {
 // incident is a run: the state, and what belongs to this run alone.
 type incident struct {
 	*State
-	asking asking
-	key    string // our own workflow id
-	busy   int    // coroutines that carry an action
-	news   workflow.ReceiveChannel
+	asking  asking
+	key     string // our own workflow id
+	busy    int    // coroutines that carry an action, open the case, or take in what a containment says
+	opening bool   // one of them waits for the case system, and for nothing else
+	news    workflow.ReceiveChannel
+	stood   workflow.ReceiveChannel // containments say how they stand
+	mended  workflow.ReceiveChannel // and remediations
 }
 
 func newIncident(ctx workflow.Context, entity soar.Entity, state *State) *incident {
-	i := &incident{State: state, key: workflow.GetInfo(ctx).WorkflowExecution.ID, news: workflow.GetSignalChannel(ctx, activities.NewsSignal)}
+	i := &incident{
+		State: state, key: workflow.GetInfo(ctx).WorkflowExecution.ID, news: workflow.GetSignalChannel(ctx, activities.NewsSignal),
+		stood: workflow.GetSignalChannel(ctx, activities.StandsSignal), mended: workflow.GetSignalChannel(ctx, remediationSignal),
+	}
 	if i.State == nil {
 		now := workflow.Now(ctx).UTC()
 		i.State = &State{Record: activities.IncidentRecord{
@@ -61,7 +68,7 @@ func (i *incident) now() activities.IncidentRecord {
 
 // run is the story.
 func (i *incident) run(ctx workflow.Context) error {
-	i.hearStands(ctx)
+	i.hear(ctx)
 	if i.Record.Revision == 0 {
 		claimed, err := i.claim(ctx)
 		if err != nil {
@@ -71,15 +78,36 @@ func (i *incident) run(ctx workflow.Context) error {
 			return nil // others have them all: no case is opened
 		}
 		if err := i.open(ctx); err != nil {
-			return err
+			return i.broken(ctx, err)
 		}
 	} else {
 		i.resume(ctx)
 	}
-	if err := i.watch(ctx); err != nil {
-		return err
+	again, err := i.watch(ctx)
+	switch {
+	case err != nil:
+		return i.broken(ctx, err)
+	case again:
+		return workflow.NewContinueAsNewError(ctx, Incident, i.Record.Entity, i.State)
 	}
 	return i.close(ctx)
+}
+
+// broken ends an incident that can't go on: its record says so, and people are told. Its containments live on.
+func (i *incident) broken(ctx workflow.Context, cause error) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	if temporal.IsCanceledError(cause) {
+		i.Ending = "since somebody cancelled it"
+		i.endRequests()
+		return errors.Join(cause, i.close(ctx))
+	}
+	i.say(ctx, "This incident can't go on by itself: %s.", cause)
+	i.write(ctx)
+	tellPeople(ctx, activities.Message{
+		Incident: i.Record.ID, Workflow: i.key, Level: "ERROR", Key: i.Record.ID + "/broken",
+		Text: i.Record.Title + " can't go on by itself, look at it: " + clip(cause.Error(), 300),
+	})
+	return cause
 }
 
 // open judges, opens the case, acts, and mends.
@@ -87,20 +115,13 @@ func (i *incident) open(ctx workflow.Context) (err error) {
 	if i.Settings, err = doLocal(ctx, activities.ReadSettings, activities.None{}); err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	i.LastNews = workflow.Now(ctx)
+	i.LastNews, i.Material = workflow.Now(ctx), false // what opens it is judged now
 	i.titled(ctx)
+	i.link(ctx)
 	if err := i.enrichAndJudge(ctx); err != nil {
 		return err
 	}
-	if i.Record.Case, err = do(ctx, activities.OpenCase, activities.CaseRequest{
-		Incident: i.Record.ID, Key: i.key, Title: i.Record.Title, Brief: i.Record.Brief, Verdict: i.Record.Verdict,
-		UIBase: i.Settings.UIBase, Previous: i.Record.Previous,
-	}); err != nil {
-		return fmt.Errorf("open case: %w", err)
-	}
-	i.say(ctx, "Case %s is open in %s.", i.Record.Case.ID, i.Record.Case.System)
-	i.audit(ctx, "opened", i.Record.Case.ID, map[string]any{"case": i.Record.Case.ID, "score": i.Record.Verdict.Score})
-	i.write(ctx)
+	i.openCase(ctx)
 	return i.respond(ctx)
 }
 
@@ -122,7 +143,17 @@ func (i *incident) titled(ctx workflow.Context) {
 	if len(b.Rules) > 0 {
 		i.Record.Title = clip(b.Rules[0].Title+" on "+i.Record.Entity.Name, 200)
 	}
-	i.say(ctx, "%d detections of level %s: %s.", b.Detections, b.Level, strings.Join(titles(b.Rules), "; "))
+	i.say(ctx, "%s of level %s: %s.", count(b.Detections, "detection"), b.Level, strings.Join(titles(b.Rules), "; "))
+}
+
+// link names the episode before this one, if its records are kept still.
+func (i *incident) link(ctx workflow.Context) {
+	last, err := do(ctx, activities.LastEpisode, activities.EpisodeRequest{Key: i.key, Incident: i.Record.ID})
+	if err != nil || last.ID == "" {
+		return
+	}
+	i.Record.Previous = last.ID
+	i.say(ctx, "An earlier episode ended at %s: %s.", last.Closed.UTC().Format("2006-01-02 15:04Z"), last.ID)
 }
 
 func titles(rules []soar.Rule) (list []string) {
@@ -130,79 +161,6 @@ func titles(rules []soar.Rule) (list []string) {
 		list = append(list, r.Title)
 	}
 	return list
-}
-
-// watch waits for quiet: no news, nothing that waits for people, every containment settled. Material news begins again
-// at the judgement; an episode that lasts too long ends, and the next detection opens a linked one.
-func (i *incident) watch(ctx workflow.Context) error {
-	for {
-		i.settleStatus(ctx)
-		quiet := i.LastNews.Add(i.Settings.Quiet).Sub(workflow.Now(ctx))
-		if quiet <= 0 && i.idle() {
-			return nil
-		}
-		if workflow.Now(ctx).Sub(i.Record.Opened) >= i.Settings.Episode {
-			i.say(ctx, "The episode lasted %s: it ends here, and the next detection opens a new one.", i.Settings.Episode)
-			return nil
-		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && i.news.Len() == 0 && i.busy == 0 {
-			return workflow.NewContinueAsNewError(ctx, Incident, i.Record.Entity, i.State)
-		}
-		if err := i.step(ctx, quiet); err != nil {
-			return err
-		}
-	}
-}
-
-// step waits for the next thing that happens.
-func (i *incident) step(ctx workflow.Context, quiet time.Duration) error {
-	wait := quiet
-	if wait <= 0 {
-		wait = i.Settings.Quiet
-	}
-	before := len(i.Record.Timeline)
-	options := workflow.AwaitOptions{Timeout: wait, TimerOptions: workflow.TimerOptions{Summary: "quiet until the incident closes"}}
-	if _, err := workflow.AwaitWithOptions(ctx, options, func() bool { return i.news.Len() > 0 || len(i.Record.Timeline) != before }); err != nil {
-		return err
-	}
-	if i.news.Len() == 0 {
-		return nil
-	}
-	claimed, err := i.claim(ctx)
-	if err != nil || claimed == 0 {
-		return err
-	}
-	i.LastNews = workflow.Now(ctx)
-	if !i.Material {
-		return nil
-	}
-	i.Material = false
-	i.Replans++
-	i.say(ctx, "News that matters: judged and planned again.")
-	if err := i.enrichAndJudge(ctx); err != nil {
-		return err
-	}
-	return i.respond(ctx)
-}
-
-// idle reports whether nothing of this incident is under way.
-func (i *incident) idle() bool {
-	return i.busy == 0 && len(i.asking.pending(i.key)) == 0 && workflowsSettled(i.Record)
-}
-
-// workflowsSettled reports whether every containment and remediation has come to an end that it won't leave by itself.
-func workflowsSettled(r activities.IncidentRecord) bool {
-	for _, a := range r.Actions {
-		if a.State == string(soar.Planned) {
-			return false
-		}
-	}
-	for _, m := range r.Remediation {
-		if !ended(m.Status) {
-			return false
-		}
-	}
-	return true
 }
 
 // claim takes what waits and folds what is newly ours. Detections that others have don't count.

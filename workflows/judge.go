@@ -15,7 +15,7 @@ func (i *incident) enrichAndJudge(ctx workflow.Context) (err error) {
 	if i.Record.Answers, err = i.enrich(ctx); err != nil {
 		return fmt.Errorf("enrich: %w", err)
 	}
-	i.Record.Verdict, err = do(ctx, activities.Judge, activities.JudgeRequest{Incident: i.Record.ID, Key: i.key, Brief: i.Record.Brief, Answers: i.Record.Answers})
+	i.Record.Verdict, err = do(workflow.WithActivityOptions(ctx, patient), activities.Judge, activities.JudgeRequest{Incident: i.Record.ID, Key: i.key, Brief: i.Record.Brief, Answers: i.Record.Answers})
 	if err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
@@ -60,5 +60,5 @@ func worst(a soar.Answer) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d readings, nothing against anybody", len(a.Readings))
+	return count(len(a.Readings), "reading") + ", nothing against anybody"
 }

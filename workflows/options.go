@@ -9,24 +9,37 @@ import (
 	"github.com/sallyport-soar/sallyport/activities"
 )
 
+// alive is how long a worker may give no sign of life until what it did is taken from it. Its interceptor gives that
+// sign for every step, so that a step whose worker was killed is tried again long before its own time is over.
+const alive = 10 * time.Second
+
 // Options are named by what they suit.
 var (
-	// quick is one request to one system, harmless to repeat.
+	// quick is one request to one system, harmless to repeat. Its attempts outlast a system that is down for a minute.
 	quick = workflow.ActivityOptions{
-		StartToCloseTimeout: 45 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 5},
+		StartToCloseTimeout: 45 * time.Second, HeartbeatTimeout: alive,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 9, MaximumInterval: 10 * time.Second},
+	}
+	// attended is quick for longer: a system that restarts, or a network that is mended, is waited for.
+	attended = workflow.ActivityOptions{
+		StartToCloseTimeout: 45 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
 	}
 	// patient is for what must happen in the end: it's tried until it has.
 	patient = workflow.ActivityOptions{
-		StartToCloseTimeout: 2 * time.Minute,
-		RetryPolicy:         &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
+		StartToCloseTimeout: 2 * time.Minute, HeartbeatTimeout: alive,
+		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
 	}
 	// once is for what nobody could recognise as our own earlier attempt.
 	once = workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * time.Minute, HeartbeatTimeout: 30 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	}
-	// toldOnce is for cards and messages to people, which only role gateway can send.
+	// shown is for cards, which only role gateway can send: one whose answer got lost is found again.
+	shown = workflow.ActivityOptions{
+		TaskQueue: activities.GatewayQueue, StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
+	}
+	// toldOnce is for messages to people: nobody could recognise an earlier attempt.
 	toldOnce = workflow.ActivityOptions{
 		TaskQueue: activities.GatewayQueue, StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
@@ -41,7 +54,7 @@ var (
 // source is for one source of enrichment.
 func source(timeout time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		StartToCloseTimeout: timeout, HeartbeatTimeout: timeout,
+		StartToCloseTimeout: timeout, HeartbeatTimeout: min(timeout, alive),
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
 	}
 }

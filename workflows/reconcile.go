@@ -1,13 +1,16 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
 // Reconciled is what one comparison found and mended.
@@ -19,22 +22,32 @@ type Reconciled struct {
 
 // Reconcile covers what Temporal alone can't promise, such as a lost database: each live entry of the register gets its
 // containment back, which releases it when it has expired, and unclaimed detections are signalled again.
+//
+// One that fails keeps none of the others.
 func Reconcile(ctx workflow.Context, older time.Duration) (r Reconciled, err error) {
 	ctx = workflow.WithActivityOptions(ctx, quick)
-	if err := r.restart(ctx); err != nil {
-		return r, fmt.Errorf("reconcile containments: %w", err)
+	if failed := r.restart(ctx); failed != nil {
+		err = fmt.Errorf("reconcile containments: %w", failed)
 	}
-	sweep, err := do(ctx, activities.ListUnclaimed, activities.SweepRequest{Older: older})
+	if failed := r.sweep(ctx, older); failed != nil {
+		err = errors.Join(err, fmt.Errorf("sweep: %w", failed))
+	}
+	return r, err
+}
+
+func (r *Reconciled) sweep(ctx workflow.Context, older time.Duration) (err error) {
+	found, err := do(ctx, activities.ListUnclaimed, activities.SweepRequest{Older: older})
 	if err != nil {
-		return r, fmt.Errorf("sweep: %w", err)
+		return err
 	}
-	for _, news := range sweep.Unclaimed {
-		if _, err := do(ctx, activities.SignalIncident, news); err != nil {
-			return r, fmt.Errorf("sweep: %w", err)
+	for _, news := range found.Unclaimed {
+		if _, failed := do(ctx, activities.SignalIncident, news); failed != nil {
+			err = errors.Join(err, failed)
+			continue
 		}
 		r.Signalled++
 	}
-	return r, nil
+	return err
 }
 
 func (r *Reconciled) restart(ctx workflow.Context) error {
@@ -60,10 +73,28 @@ func (r *Reconciled) restart(ctx workflow.Context) error {
 			continue
 		}
 		order := activities.Order{Action: held.Action, Incident: held.Incident, IncidentKey: held.IncidentKey, Grant: held.Grant, Expires: held.Expires}
-		if err := startContain(ctx, Containing{Order: order, Settings: settings, Held: &held, Incident: held.IncidentKey}); err != nil {
-			return err
+		failed := startContain(ctx, Containing{Order: order, Settings: settings, Held: &held, Incident: held.IncidentKey})
+		if temporal.IsWorkflowExecutionAlreadyStartedError(failed) { // it was about to start
+			continue
+		}
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", held.Action.ID, failed))
+			continue
 		}
 		r.Restarted++
+		r.audit(ctx, held)
 	}
-	return nil
+	return err
+}
+
+// audit notes in the incident's chain that its containment has a new workflow.
+func (r *Reconciled) audit(ctx workflow.Context, held soar.Containment) {
+	info := workflow.GetInfo(ctx).WorkflowExecution
+	entry := activities.AuditEntry{
+		Chain: held.Incident, Cause: info.ID + "/" + info.RunID + "/" + held.Action.ID, At: workflow.Now(ctx).UTC(), Actor: activities.ActorReconcile,
+		What: "restarted", Subject: held.Action.String(), Detail: map[string]any{"action_id": held.Action.ID, "state": held.State, "expires": held.Expires},
+	}
+	if _, err := do(ctx, activities.Audit, entry); err != nil {
+		workflow.GetLogger(ctx).Error("audit entry not written", "what", entry.What, "error", err)
+	}
 }

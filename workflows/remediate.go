@@ -33,7 +33,7 @@ func (i *incident) remediate(ctx workflow.Context) error {
 		}
 		i.Record.Remediation = append(i.Record.Remediation, activities.RemediationState{ActionID: a.ID, Playbook: a.Playbook, Status: "begun"})
 		if err := startRemediate(ctx, in); err != nil {
-			return fmt.Errorf("start remediation: %w", err)
+			i.take(ctx, activities.RemediationState{ActionID: a.ID, Playbook: a.Playbook, Status: "failed", Reason: "could not be started: " + clip(err.Error(), 200)})
 		}
 	}
 	return nil
@@ -70,6 +70,10 @@ func (i *incident) cvesOf(name string) (list []string) {
 func (i *incident) remediated(ctx workflow.Context, c workflow.ReceiveChannel) {
 	var state activities.RemediationState
 	c.Receive(ctx, &state)
+	i.take(ctx, state)
+}
+
+func (i *incident) take(ctx workflow.Context, state activities.RemediationState) {
 	i.LastNews = workflow.Now(ctx)
 	for n := range i.Record.Remediation {
 		if i.Record.Remediation[n].ActionID == state.ActionID {
@@ -79,11 +83,23 @@ func (i *incident) remediated(ctx workflow.Context, c workflow.ReceiveChannel) {
 	for n := range i.Record.Actions {
 		if i.Record.Actions[n].ID == state.ActionID {
 			i.Record.Actions[n].State, i.Record.Actions[n].Reason = state.Status, state.Reason
+			i.Record.Actions[n].Outcome, i.Record.Actions[n].DecidedBy = state.Outcome, state.DecidedBy
 		}
 	}
-	i.say(ctx, "Remediation %s: %s. %s", state.Playbook, state.Status, state.Reason)
-	i.note(ctx, state.ActionID+"/"+state.Status, fmt.Sprintf("Remediation with playbook %s: %s. %s", state.Playbook, state.Status, state.Reason))
+	i.say(ctx, "Remediation %s: %s", state.Playbook, sentence(state))
+	i.note(ctx, state.ActionID+"/"+state.Status, fmt.Sprintf("Remediation with playbook %s: %s", state.Playbook, sentence(state)))
 	i.write(ctx)
+}
+
+func sentence(state activities.RemediationState) string {
+	text := state.Status
+	if len(state.DecidedBy) > 0 {
+		text += " (decided by " + strings.Join(state.DecidedBy, ", ") + ")"
+	}
+	if state.Reason != "" {
+		text += ": " + state.Reason
+	}
+	return text + "."
 }
 
 // Remediating is what a remediation starts with.
@@ -104,7 +120,7 @@ type Remediating struct {
 func Remediate(ctx workflow.Context, in Remediating) (activities.RemediationState, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	r := &remediation{in: in, state: activities.RemediationState{ActionID: in.Action.ID, Playbook: in.Action.Playbook}}
-	r.asking = asking{requests: &r.requests, card: r.card, noted: func(workflow.Context, *Request, soar.Decision) {}}
+	r.asking = asking{requests: &r.requests, card: r.card, noted: r.decided}
 	if err := r.asking.listen(ctx); err != nil {
 		return r.state, err
 	}
@@ -112,7 +128,8 @@ func Remediate(ctx workflow.Context, in Remediating) (activities.RemediationStat
 		return r.state, err
 	}
 	r.run(workflow.WithActivityOptions(ctx, quick))
-	return r.state, nil
+	err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && r.asking.showing == 0 })
+	return r.state, err
 }
 
 type remediation struct {
@@ -120,6 +137,25 @@ type remediation struct {
 	state    activities.RemediationState
 	requests []Request
 	asking   asking
+	audits   int // entries so far: part of their cause
+}
+
+// decided notes what a person said.
+func (r *remediation) decided(ctx workflow.Context, q *Request, d soar.Decision) {
+	r.state.Outcome, r.state.DecidedBy = q.Outcome, q.deciders()
+	r.audit(ctx, d.By, "decided", map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason})
+}
+
+// audit appends to the incident's chain.
+func (r *remediation) audit(ctx workflow.Context, actor, what string, detail map[string]any) {
+	r.audits++
+	entry := activities.AuditEntry{
+		Chain: r.in.Incident, Cause: fmt.Sprintf("%s/%d", RemediateID(r.in.Action.ID), r.audits), At: workflow.Now(ctx).UTC(), Actor: actor,
+		What: what, Subject: r.in.Action.ID, Detail: detail,
+	}
+	if _, err := do(workflow.WithActivityOptions(ctx, patient), activities.Audit, entry); err != nil {
+		workflow.GetLogger(ctx).Error("audit entry not written", "what", what, "error", err)
+	}
 }
 
 func (r *remediation) run(ctx workflow.Context) {
@@ -133,9 +169,16 @@ func (r *remediation) run(ctx workflow.Context) {
 	}
 	r.state.Checks = append(r.state.Checks, check)
 	r.asking.open(ctx, r.in.Plan, r.in.Settings.ApprovalWindow)
-	r.tell(ctx, "asked", fmt.Sprintf("check mode would change %d things on %s", check.Changed, check.Host))
+	r.audit(ctx, activities.ActorRemediation, "asked", map[string]any{"digest": r.in.Plan.Digest(), "would_change": check.Changed})
+	r.tell(ctx, "asked", fmt.Sprintf("check mode would change %s on %s", count(check.Changed, "thing"), check.Host))
 	answer, err := r.asking.ask(ctx, r.in.Plan, r.in.Settings.ApprovalWindow)
-	if err != nil || answer.Outcome != soar.Approved {
+	if err != nil {
+		r.end(ctx, "failed", clip(err.Error(), 300))
+		return
+	}
+	if answer.Outcome != soar.Approved {
+		r.state.Outcome = answer.Outcome
+		r.audit(ctx, activities.ActorRemediation, "decided", map[string]any{"outcome": answer.Outcome})
 		r.end(ctx, string(answer.Outcome), "")
 		return
 	}
@@ -143,13 +186,14 @@ func (r *remediation) run(ctx workflow.Context) {
 }
 
 func (r *remediation) mend(ctx workflow.Context, request activities.PlaybookRequest, decisions []soar.Decision) {
-	grant, err := do(ctx, activities.GrantAction, activities.GrantRequest{
+	grant, err := do(workflow.WithActivityOptions(ctx, attended), activities.GrantAction, activities.GrantRequest{
 		Plan: r.in.Plan, ActionID: r.in.Action.ID, Decisions: decisions, Verdict: r.in.Verdict, Detections: r.in.Detections,
 	})
 	if err != nil {
 		r.end(ctx, "refused", clip(err.Error(), 300))
 		return
 	}
+	r.audit(ctx, activities.ActorRemediation, "granted", map[string]any{"by": decidersOf(decisions)})
 	r.tell(ctx, "running", "")
 	request.Grant = grant
 	done, err := do(workflow.WithActivityOptions(ctx, once), activities.RunPlaybook, request)

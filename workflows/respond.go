@@ -12,7 +12,7 @@ import (
 
 // plan asks what to do; what was planned before is not planned again.
 func (i *incident) plan(ctx workflow.Context, phase string) (soar.Plan, error) {
-	plan, err := do(ctx, activities.MakePlan, activities.PlanRequest{
+	plan, err := do(workflow.WithActivityOptions(ctx, patient), activities.MakePlan, activities.PlanRequest{
 		Incident: i.Record.ID, Key: i.key, Entity: i.Record.Entity, Brief: i.Record.Brief, Verdict: i.Record.Verdict, Answers: i.Record.Answers,
 		Exposure: i.Record.Exposure, Earlier: i.Planned, Revision: len(i.Plans), Phase: phase,
 	})
@@ -79,7 +79,7 @@ func (i *incident) askAndRenew(ctx workflow.Context, a soar.Action) {
 		err = workflow.SignalExternalWorkflow(ctx, activities.ContainID(a.ID), "", activities.RenewSignal, order).Get(ctx, nil)
 	}
 	if err != nil {
-		i.say(ctx, "%s was approved, and could not be renewed: it lapses.", a)
+		i.say(ctx, "%s was approved, and could not be renewed: it lapses. %s", a, clip(err.Error(), 200))
 	}
 }
 
@@ -112,7 +112,7 @@ func (i *incident) writeSoon(ctx workflow.Context, a soar.Action) {
 
 // order is the permission to carry an action out: granted by decisions, or for auto and hold by the policy again.
 func (i *incident) order(ctx workflow.Context, a soar.Action, decisions []soar.Decision, d time.Duration) (activities.Order, error) {
-	grant, err := do(ctx, activities.GrantAction, activities.GrantRequest{
+	grant, err := do(workflow.WithActivityOptions(ctx, attended), activities.GrantAction, activities.GrantRequest{
 		Plan: i.solo(a), ActionID: a.ID, Decisions: decisions, Verdict: i.Record.Verdict, Detections: i.Detections,
 	})
 	if err != nil {
@@ -145,15 +145,19 @@ func decidersOf(decisions []soar.Decision) string {
 	return "policy"
 }
 
-// hearStands listens to containments and remediations for as long as the incident runs.
-func (i *incident) hearStands(ctx workflow.Context) {
-	stands, remediations := workflow.GetSignalChannel(ctx, activities.StandsSignal), workflow.GetSignalChannel(ctx, remediationSignal)
+// hear listens to containments and remediations for as long as the incident runs. It is busy until what it heard is
+// written: neither an end nor a new run may come in between.
+func (i *incident) hear(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
+		take := func(in func(workflow.Context, workflow.ReceiveChannel)) func(workflow.ReceiveChannel, bool) {
+			return func(c workflow.ReceiveChannel, _ bool) {
+				i.busy++
+				defer func() { i.busy-- }()
+				in(ctx, c)
+			}
+		}
 		for {
-			workflow.NewSelector(ctx).
-				AddReceive(stands, func(c workflow.ReceiveChannel, _ bool) { i.stands(ctx, c) }).
-				AddReceive(remediations, func(c workflow.ReceiveChannel, _ bool) { i.remediated(ctx, c) }).
-				Select(ctx)
+			workflow.NewSelector(ctx).AddReceive(i.stood, take(i.stands)).AddReceive(i.mended, take(i.remediated)).Select(ctx)
 		}
 	})
 }

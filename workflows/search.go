@@ -75,7 +75,7 @@ func bounded(list []string) []string {
 func (i *incident) details(ctx workflow.Context) {
 	r := i.Record
 	var text strings.Builder
-	fmt.Fprintf(&text, "### %s\n\nIncident %s is **%s**. Severity %s, score %d, %d detections.\n\n", escape(r.Title), r.ID, r.Status, r.Verdict.Severity, r.Verdict.Score, r.Brief.Detections)
+	fmt.Fprintf(&text, "### %s\n\nIncident %s is **%s**. Severity %s, score %d, %s.\n\n", escape(r.Title), r.ID, r.Status, r.Verdict.Severity, r.Verdict.Score, count(r.Brief.Detections, "detection"))
 	for _, p := range i.now().Pending {
 		fmt.Fprintf(&text, "- **waits for people**: %s, until %s: `sallyport approve %s`\n", escape(fmt.Sprint(p.Actions)), p.Expires.UTC().Format("15:04:05Z"), p.Request)
 	}

@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -36,13 +38,29 @@ type State struct {
 	Audits     int                       `json:"audits"` // entries so far: part of their cause
 	Material   bool                      `json:"material"`
 	Replans    int                       `json:"replans"`
+	Said       int                       `json:"said"`               // lines of the timeline so far, with those that gave way
+	Caseless   bool                      `json:"caseless,omitempty"` // the case system refuses to open a case
+	Ending     string                    `json:"ending,omitempty"`   // why the episode ended
 }
 
-// say adds a line to the timeline.
+// say adds a line to the timeline. A full one keeps how it began and what came last.
 func (s *State) say(ctx workflow.Context, format string, args ...any) {
-	if len(s.Record.Timeline) < maxTimeline {
-		s.Record.Timeline = append(s.Record.Timeline, activities.TimelineEntry{At: workflow.Now(ctx).UTC(), Text: clip(fmt.Sprintf(format, args...), 400)})
+	if lines := s.Record.Timeline; len(lines) >= maxTimeline {
+		s.Record.Timeline = slices.Delete(lines, maxTimeline/2, maxTimeline/2+1)
 	}
+	s.Said++
+	s.Record.Timeline = append(s.Record.Timeline, activities.TimelineEntry{At: workflow.Now(ctx).UTC(), Text: clip(fmt.Sprintf(format, args...), 400)})
+}
+
+// count is a number with its noun: "1 detection", "2 vulnerabilities".
+func count(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "y"):
+		noun = strings.TrimSuffix(noun, "y") + "ie"
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // action is the record of an action; it is added when it is not there.

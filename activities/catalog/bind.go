@@ -59,6 +59,7 @@ func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.RunPlaybook, h.Envelope.RunPlaybook(s.runPlaybook))
 
 	activities.Bind(b, activities.WriteRecord, h.Records.WriteRecord)
+	activities.Bind(b, activities.LastEpisode, h.Records.LastEpisode)
 	activities.Bind(b, activities.Audit, h.Audits.Audit)
 	activities.Bind(b, activities.ReadHunt, h.Hunting.ReadHunt)
 	activities.Bind(b, activities.RunHunt, h.Hunting.RunHunt)

@@ -216,6 +216,12 @@ func observe(t *testing.T, w World, want []activities.Observation, batch ...soar
 	if err != nil {
 		t.Fatal("observe:", err)
 	}
+	for i := range seen {
+		if seen[i].Left > w.one().For { // an entry that ends by itself does so when it was asked to, and no later
+			t.Fatalf("observed %+v, and the action ends after %s", seen[i], w.one().For)
+		}
+		seen[i].Left = 0
+	}
 	if !slices.Equal(seen, want) {
 		t.Fatalf("observed %+v, want %+v", seen, want)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -149,6 +150,7 @@ func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []s
 	batch := make([]soar.Action, len(going))
 	for n, i := range going {
 		batch[n] = held[i].Action
+		batch[n].For = max(held[i].Expires.Sub(e.Now()), time.Second) // a system that ends its entries by itself ends them then
 	}
 	if err := driver.Apply(ctx, batch); err != nil {
 		return fmt.Errorf("apply: %w", err)
@@ -213,6 +215,8 @@ func (e *Envelope) readBack(ctx context.Context, driver activities.Driver, held 
 func (e *Envelope) settle(c *soar.Containment, seen activities.Observation) {
 	now := e.Now()
 	switch {
+	case seen.InForce && seen.Ours && seen.Left > 0 && seen.Left < c.Expires.Sub(now)-clockSkew:
+		c.State, c.Reason = soar.Unconfirmed, fmt.Sprintf("in force, but the system ends it after %s, before its expiry", seen.Left)
 	case seen.InForce && seen.Ours:
 		c.State, c.Reason, c.ConfirmedAt = soar.Contained, "", &now
 	case seen.InForce:

@@ -46,6 +46,30 @@ func (r *Records) Record(ctx context.Context, incident string) (record activitie
 	return record, true, nil
 }
 
+// LastEpisode carries out the step of that name.
+func (r *Records) LastEpisode(ctx context.Context, req activities.EpisodeRequest) (last activities.Episode, err error) {
+	if err := r.client.Refresh(ctx, incidentsIndex); err != nil && !Gone(err) {
+		return last, err
+	}
+	body := map[string]any{
+		"size": 1, "sort": []any{map[string]any{"updated": "desc"}},
+		"query": map[string]any{"bool": map[string]any{
+			"filter":   []any{map[string]any{"term": map[string]any{"key": req.Key}}, map[string]any{"term": map[string]any{"status": "closed"}}},
+			"must_not": []any{map[string]any{"term": map[string]any{"id": req.Incident}}},
+		}},
+	}
+	var found Result
+	if err := r.client.Search(ctx, incidentsIndex, body, &found); err != nil {
+		return last, fmt.Errorf("last episode: %w", err)
+	}
+	for _, d := range found.Documents() {
+		if err := json.Unmarshal(d.Source, &last); err != nil {
+			return last, fmt.Errorf("record %s is not readable: %w", d.ID, err)
+		}
+	}
+	return last, nil
+}
+
 // ListRecords returns the records that were updated last, the newest first; at most MaxRecords. status "" means any.
 func (r *Records) ListRecords(ctx context.Context, status string, most int) ([]activities.IncidentRecord, error) {
 	query := map[string]any{"match_all": map[string]any{}}

@@ -43,7 +43,7 @@ func (w *Wazuh) Observe(ctx context.Context, batch []soar.Action) ([]activities.
 		if err := faultOfResult(said, action); err != nil {
 			return nil, err
 		}
-		seen[i] = activities.Observation{InForce: said.InForce == "true", Ours: said.Ours == "true", Shared: said.Shared == "true"}
+		seen[i] = activities.Observation{InForce: said.InForce == "true", Ours: said.Ours == "true", Shared: said.Shared == "true", Left: said.until()}
 	}
 	return seen, nil
 }

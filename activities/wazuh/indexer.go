@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/internal/rest"
 )
@@ -65,7 +67,14 @@ type result struct {
 	InForce text `json:"in_force"`
 	Ours    text `json:"ours"`
 	Shared  text `json:"shared"`
+	Left    text `json:"left"`
 	Error   text `json:"error"`
+}
+
+// until is how long the kernel goes on holding; 0: for ever.
+func (r result) until() time.Duration {
+	seconds, _ := strconv.Atoi(string(r.Left)) // the program's own number; what is none says nothing
+	return time.Duration(seconds) * time.Second
 }
 
 // text is a value that Wazuh decoded: a string whatever it was, "true" for true.

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,11 +29,12 @@ import (
 
 // Options say how the office is set up.
 type Options struct {
-	Dir        string   // where its files lie: keys, config, state of hosts
-	OpenSearch string   // address of a real OpenSearch; empty: the stand-in
-	Program    string   // this program's own file: it is the lab's ansible-playbook under another name
-	Events     [][]byte // what will be played: the office has the agents that these name
-	Pace       Pace     // how fast things go; zero values are a demonstration's
+	Dir        string        // where its files lie: keys, config, state of hosts
+	OpenSearch string        // address of a real OpenSearch; empty: the stand-in
+	Program    string        // this program's own file: it is the lab's ansible-playbook under another name
+	Events     [][]byte      // what will be played: the office has the agents that these name
+	Pace       Pace          // how fast things go; zero values are a demonstration's
+	Refresh    time.Duration // of the stand-in's indices; 0: half a second
 }
 
 // Pace are the lab's times. They are config of the chain, not another chain.
@@ -101,7 +103,7 @@ func (p Pace) withDefaults() Pace {
 func (l *Lab) startSearch(ctx context.Context) (err error) {
 	l.searchURL = l.options.OpenSearch
 	if l.searchURL == "" {
-		l.Search = opensearchtest.NewCluster(opensearchtest.WithRefresh(500 * time.Millisecond))
+		l.Search = opensearchtest.NewCluster(opensearchtest.WithRefresh(cmp.Or(l.options.Refresh, 500*time.Millisecond)))
 		if l.searchURL, err = l.serve(ctx, l.Search); err != nil {
 			return err
 		}
@@ -269,3 +271,6 @@ func (l *Lab) linkProgram() (string, error) {
 	}
 	return path, nil
 }
+
+// Agent is the Wazuh agent of that id, for tests that break it.
+func (l *Lab) Agent(id string) *wazuhtest.Agent { return l.agents[id] }

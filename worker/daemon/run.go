@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/telemetry"
 	"github.com/sallyport-soar/sallyport/workflows"
@@ -134,7 +135,10 @@ func (d *daemon) awaitState(ctx context.Context) error {
 
 // worker starts a worker of one queue; bind gives it its activities, and workflows if it runs them.
 func (d *daemon) worker(queue string, options worker.Options, bind func(worker.Worker)) error {
-	options.Interceptors = []interceptor.WorkerInterceptor{&permanentErrors{}}
+	options.Interceptors = Interceptors()
+	if queue == activities.DetectQueue {
+		options.Interceptors = []interceptor.WorkerInterceptor{&permanentErrors{}}
+	}
 	options.WorkerStopTimeout = stopWithin
 	options.OnFatalError = func(err error) { d.fail(fmt.Errorf("worker of %s: %w", queue, err)) }
 	w := worker.New(d.temporal, queue, options)
@@ -155,7 +159,12 @@ func (d *daemon) stop() {
 	}
 }
 
-// respondWorker are the options of role respond, also in tests.
+// Interceptors stand around the steps of roles respond and gateway, also in tests.
+func Interceptors() []interceptor.WorkerInterceptor {
+	return []interceptor.WorkerInterceptor{&permanentErrors{}, &signsOfLife{}}
+}
+
+// respondWorker are the options of role respond.
 func respondWorker() worker.Options {
 	return worker.Options{
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
