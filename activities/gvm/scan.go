@@ -1,7 +1,7 @@
 // Package gvm scans one asset with GVM (Greenbone) over GMP and reads the report.
 //
-// gvmd starts a scan again whenever it is asked to, so a scan is known by its name, made from incident, purpose and
-// asset: an attempt that finds a task of that name follows it, and starts it only while gvmd says New.
+// gvmd starts a scan again whenever it is asked to, so a scan is known by its name, made from incident, purpose,
+// asset and action: an attempt that finds a task of that name follows it, and starts it only while gvmd says New.
 package gvm
 
 import (
@@ -95,6 +95,9 @@ func jobName(req activities.ScanRequest) string {
 		asset = req.Asset.Address
 	}
 	whole := "sallyport-" + req.Incident + "-" + req.Purpose + "-" + asset
+	if req.ActionID != "" {
+		whole += "-" + req.ActionID
+	}
 	name := plain.ReplaceAllString(whole, "_")
 	if name != whole || len(name) > 120 {
 		sum := sha256.Sum256([]byte(whole))
