@@ -271,3 +271,6 @@ func (l *Lab) linkProgram() (string, error) {
 	}
 	return path, nil
 }
+
+// HostsFile is where the state of the office's hosts stands, for tests that break one (ansibletest.Update).
+func (l *Lab) HostsFile() string { return l.hosts }
