@@ -67,6 +67,9 @@ func (s *Scanner) Scan(ctx context.Context, req activities.ScanRequest) (activit
 	return out, nil
 }
 
+// mark is the comment of what we made on gvmd: whatever lacks it is somebody else's, and stays.
+const mark = "made by sallyport"
+
 // plain is what a name on gvmd may hold: names stand in gvmd's filters, which are a language of their own.
 var plain = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
@@ -146,14 +149,14 @@ func (s *Scanner) create(ctx context.Context, in *session, j job) error {
 		ids[kind] = id
 	}
 	goal, err := in.createTarget(ctx, createTarget{
-		Name: j.name, Comment: "made by sallyport", Hosts: j.address.String(),
+		Name: j.name, Comment: mark, Hosts: j.address.String(),
 		PortList: reference{ids["port_list"]}, AliveTest: s.config.AliveTest,
 	})
 	if err != nil {
 		return err
 	}
 	return in.ask(ctx, createTask{
-		Name: j.name, Comment: "made by sallyport",
+		Name: j.name, Comment: mark,
 		Config: reference{ids["config"]}, Target: reference{goal.ID}, Scanner: reference{ids["scanner"]},
 	}, nil)
 }
