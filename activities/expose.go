@@ -11,8 +11,8 @@ var (
 	// FindVulnerabilities asks the inventory (Wazuh's states index) for the open vulnerabilities of assets, and which
 	// ports of theirs can be reached from outside.
 	FindVulnerabilities = Step[ExposureRequest, Exposure]{"FindVulnerabilities"}
-	// Scan scans one asset and waits for the report. It heartbeats. The scan's name is made from the incident and the
-	// purpose, so a retry finds and follows the scan that an earlier attempt began, and never starts a second.
+	// Scan scans one asset and waits for the report. It heartbeats. The scan's name is made from the incident, the
+	// purpose and the action, so a retry finds and follows the scan that an earlier attempt began, and never starts a second.
 	Scan = Step[ScanRequest, ScanReport]{"Scan"}
 	// CheckPlaybook runs a remediation's playbook in check mode against one host: what it would change.
 	CheckPlaybook = Step[PlaybookRequest, PlaybookReport]{"CheckPlaybook"}
@@ -51,8 +51,9 @@ type Exposure struct {
 // ScanRequest asks for one scan.
 type ScanRequest struct {
 	Incident string        `json:"incident"`
-	Purpose  string        `json:"purpose"` // exposure, proof
-	Asset    soar.Asset    `json:"asset"`   // Address is scanned: exactly one
+	Purpose  string        `json:"purpose"`             // exposure, proof
+	ActionID string        `json:"action_id,omitempty"` // whose effect a proof is about: each gets a scan of its own
+	Asset    soar.Asset    `json:"asset"`               // Address is scanned: exactly one
 	Timeout  time.Duration `json:"timeout"`
 }
 

@@ -85,17 +85,20 @@ type PendingApproval struct {
 	Approved []string      `json:"approved,omitempty"`
 }
 
-// RemediationState is how far a remediation has come.
+// RemediationState is how far the remediation of one host has come.
 type RemediationState struct {
-	ActionID string           `json:"action_id"`
-	Playbook string           `json:"playbook"`
-	Status   string           `json:"status"` // begun, asked, denied, expired, refused, running, done, failed, interrupted
-	Checks   []PlaybookReport `json:"checks,omitempty"`
-	Runs     []PlaybookReport `json:"runs,omitempty"`
-	Proof    *ScanReport      `json:"proof,omitempty"`
-	Proved   bool             `json:"proved"` // the rescan ended, saw the host, and the CVEs are gone
-	Reason   string           `json:"reason,omitempty"`
-	Outcome  soar.Outcome     `json:"outcome,omitempty"` // of its approval
+	ActionID string `json:"action_id"`
+	Host     string `json:"host"`
+	Playbook string `json:"playbook"`
+	// Status is begun, asked, denied, expired, refused, running, interrupted, failed (the run, or what it was to mend is
+	// still there), stopped (another host went wrong), unproved, or done: run, and proved.
+	Status  string           `json:"status"`
+	Checks  []PlaybookReport `json:"checks,omitempty"`
+	Runs    []PlaybookReport `json:"runs,omitempty"`
+	Proof   *ScanReport      `json:"proof,omitempty"`
+	Proved  bool             `json:"proved"` // each CVE that was asked for is gone: by a scan that saw it before, or by the inventory
+	Reason  string           `json:"reason,omitempty"`
+	Outcome soar.Outcome     `json:"outcome,omitempty"` // of its approval
 	// DecidedBy names who decided, and how.
 	DecidedBy []string `json:"decided_by,omitempty"`
 	// Pending is what the remediation asks people now; the incident's record shows it among its own.

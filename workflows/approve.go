@@ -15,11 +15,12 @@ import (
 // fresh is how old an approval may be: one that was held up on its way must not surface later. A denial never ages.
 const fresh = time.Minute
 
-// Request is one action that people are asked about. It is part of the state: who has decided guards against a second
+// Request is what people are asked about: one action, or several that go together. It is part of the state: who has decided guards against a second
 // click, since update ids don't survive continue-as-new.
 type Request struct {
-	Action    soar.Action        `json:"action"`
-	Digest    string             `json:"digest"` // of the plan that holds this one action: what people sign
+	Action    soar.Action        `json:"action"`         // its id is the request's
+	With      []soar.Action      `json:"with,omitempty"` // others that the same answer is for
+	Digest    string             `json:"digest"`         // of the plan that holds exactly these: what people sign
 	Expires   time.Time          `json:"expires"`
 	Decisions []soar.Decision    `json:"decisions,omitempty"` // that counted
 	Outcome   soar.Outcome       `json:"outcome,omitempty"`   // empty while pending
@@ -30,8 +31,16 @@ type Request struct {
 	Shown     string             `json:"shown,omitempty"`    // how the request looked on the card that was shown last
 }
 
+// actions are all that the answer is for.
+func (r *Request) actions() []soar.Action { return append([]soar.Action{r.Action}, r.With...) }
+
 // needs is how many people must approve.
-func (r *Request) needs() int { return max(1, r.Action.RequiresPeople) }
+func (r *Request) needs() (people int) {
+	for _, a := range r.actions() {
+		people = max(people, a.RequiresPeople, 1)
+	}
+	return people
+}
 
 // deciders are who decided, and how.
 func (r *Request) deciders() (names []string) {
@@ -100,7 +109,7 @@ func (a *asking) decide(ctx workflow.Context, d soar.Decision) (soar.Outcome, er
 	if err != nil {
 		return "", err
 	}
-	if _, err := doLocal(ctx, activities.VerifyDecision, activities.Claim{Decision: d, Actions: []soar.Action{r.Action}, At: workflow.Now(ctx)}); err != nil {
+	if _, err := doLocal(ctx, activities.VerifyDecision, activities.Claim{Decision: d, Actions: r.actions(), At: workflow.Now(ctx)}); err != nil {
 		return "", err
 	}
 	if r, err = a.acceptable(ctx, d); err != nil { // the state may have moved while we checked
@@ -118,7 +127,7 @@ func (a *asking) decide(ctx workflow.Context, d soar.Decision) (soar.Outcome, er
 	return outcome, nil
 }
 
-// ask puts a plan of one action to people and waits: one reminder at half time, and silence means no. A request that is in the
+// ask puts a plan to people as one question and waits: one reminder at half time, and silence means no. A request that is in the
 // state already, from an earlier run, goes on. The card follows by itself: a chat that is down delays no answer.
 func (a *asking) ask(ctx workflow.Context, plan soar.Plan, window time.Duration) (Request, error) {
 	id := plan.Actions[0].ID
@@ -141,10 +150,10 @@ func (a *asking) ask(ctx workflow.Context, plan soar.Plan, window time.Duration)
 	return *a.find(id), nil
 }
 
-// open adds the request for a plan of one action, unless it is there.
+// open adds the request for a plan, unless it is there.
 func (a *asking) open(ctx workflow.Context, plan soar.Plan, window time.Duration) {
 	if a.find(plan.Actions[0].ID) == nil {
-		*a.requests = append(*a.requests, Request{Action: plan.Actions[0], Digest: plan.Digest(), Expires: workflow.Now(ctx).Add(window)})
+		*a.requests = append(*a.requests, Request{Action: plan.Actions[0], With: plan.Actions[1:], Digest: plan.Digest(), Expires: workflow.Now(ctx).Add(window)})
 	}
 }
 
@@ -216,7 +225,7 @@ func (a *asking) pending(workflowID string) (list []activities.PendingApproval) 
 			continue
 		}
 		p := activities.PendingApproval{
-			Request: r.Action.ID, Workflow: workflowID, Digest: r.Digest, Actions: []soar.Action{r.Action}, Expires: r.Expires, Needs: r.needs(),
+			Request: r.Action.ID, Workflow: workflowID, Digest: r.Digest, Actions: r.actions(), Expires: r.Expires, Needs: r.needs(),
 		}
 		for _, d := range r.Decisions {
 			p.Approved = append(p.Approved, d.By)

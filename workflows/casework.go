@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
 // caseWithin is how long an incident waits for its case. A case system that is down for longer holds up no containment:
@@ -63,9 +64,27 @@ func (i *incident) closeCase(ctx workflow.Context) {
 		return
 	}
 	_, err := do(workflow.WithActivityOptions(ctx, patient), activities.CloseCase, activities.CaseClose{
-		Incident: i.Record.ID, Case: i.Record.Case, Status: "TruePositive", Summary: i.report(),
+		Incident: i.Record.ID, Case: i.Record.Case, Status: i.resolution(), Summary: i.report(),
 	})
 	if err != nil {
 		i.say(ctx, "The case could not be closed: %s.", clip(err.Error(), 200))
 	}
+}
+
+// resolution is the case's last word, in TheHive's. Only what somebody vouches for is a true one: a person who approved
+// an action, or a source that knows an observable as malicious. Nobody's word clears anything.
+func (i *incident) resolution() string {
+	for _, a := range i.Record.Actions {
+		if a.Outcome == soar.Approved {
+			return "TruePositive"
+		}
+	}
+	for _, answer := range i.Record.Answers {
+		for _, r := range answer.Readings {
+			if r.Opinion == soar.Malicious {
+				return "TruePositive"
+			}
+		}
+	}
+	return "Indeterminate"
 }

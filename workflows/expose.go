@@ -23,16 +23,29 @@ func (i *incident) expose(ctx workflow.Context) error {
 	if err != nil {
 		found = activities.Exposure{Note: "the inventory does not answer: " + clip(err.Error(), 200)}
 	}
-	found.Scans = i.Record.Exposure.Scans
-	i.Record.Exposure = found
 	i.say(ctx, "The inventory knows %s. %s", count(len(found.Vulnerabilities), "open vulnerability"), found.Note)
-	return i.scan(ctx)
+	found.Scans = i.Record.Exposure.Scans // what an earlier look at this incident saw stays known
+	for _, earlier := range found.Scans {
+		found.Vulnerabilities = append(found.Vulnerabilities, fresher(found.Vulnerabilities, earlier.Vulnerabilities)...)
+	}
+	i.Record.Exposure = found
+	if err := i.scan(ctx); err != nil {
+		return err
+	}
+	for _, cve := range shared(i.Record.Exposure.Vulnerabilities, i.Record.Brief.CVEs) {
+		i.say(ctx, "The attack is about %s, which is open on an asset of this incident.", cve)
+	}
+	return nil
 }
 
 func (i *incident) scan(ctx workflow.Context) error {
 	for n, asset := range i.Record.Brief.Assets {
 		scanned := slices.ContainsFunc(i.Record.Exposure.Scans, func(s activities.ScanReport) bool { return s.Asset.Name == asset.Name })
-		if asset.Address == "" || scanned || n >= maxScans {
+		if scanned {
+			continue
+		}
+		if asset.Address == "" || n >= maxScans {
+			i.say(ctx, "%s is not scanned: %s.", asset.Name, unscanned(asset.Address))
 			continue
 		}
 		i.say(ctx, "Scanning %s (%s).", asset.Name, asset.Address)
@@ -53,6 +66,13 @@ func (i *incident) scan(ctx workflow.Context) error {
 		i.note(ctx, "scan/"+asset.Name, fmt.Sprintf("Scan of %s: %s.", asset.Name, count(len(report.Vulnerabilities), "vulnerability")))
 	}
 	return nil
+}
+
+func unscanned(address string) string {
+	if address == "" {
+		return "no address of it is known"
+	}
+	return fmt.Sprintf("at most %d assets of one incident are", maxScans)
 }
 
 // fresher are those that are not known yet.

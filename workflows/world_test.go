@@ -79,6 +79,12 @@ type world struct {
 // newWorld sets the office up; plans and policy lie over what is shipped, by their paths in content.
 func newWorld(t *testing.T, overlay ...fstest.MapFS) *world {
 	t.Helper()
+	return newWorldOf(t, lab.RecordedAttack(), overlay...)
+}
+
+// newWorldOf is newWorld for an office that has the hosts of other events.
+func newWorldOf(t *testing.T, events [][]byte, overlay ...fstest.MapFS) *world {
+	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), keys: map[string]ed25519.PrivateKey{}, board: &board{}}
@@ -88,7 +94,7 @@ func newWorld(t *testing.T, overlay ...fstest.MapFS) *world {
 	w.began = w.env.Now()
 	w.front = &frontend{env: w.env}
 	w.front.watch()
-	w.open(w.settle(), overlay)
+	w.open(w.settle(events), overlay)
 	w.env.RegisterWorkflow(stage)
 	workflows.Register(w.env)
 	gone := serviceerror.NewNotFound("no such workflow") // as the server says of one that never was
@@ -98,14 +104,14 @@ func newWorld(t *testing.T, overlay ...fstest.MapFS) *world {
 }
 
 // settle starts the stand-ins and returns the config that names them. What happens in them happens in virtual time.
-func (w *world) settle() daemon.Config {
+func (w *world) settle(events [][]byte) daemon.Config {
 	w.t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.office, err = lab.Start(context.Background(), lab.Options{
-		Dir: w.t.TempDir(), Program: program, Events: lab.RecordedAttack(), Pace: lab.Pace{ScanStep: 5 * time.Millisecond}, Refresh: 5 * time.Millisecond,
+		Dir: w.t.TempDir(), Program: program, Events: events, Pace: lab.Pace{ScanStep: 5 * time.Millisecond}, Refresh: 5 * time.Millisecond,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -72,7 +72,40 @@ func Open(ctx context.Context, c Config) (*Runner, error) {
 	if err := r.layCallback(); err != nil {
 		return nil, fmt.Errorf("ansible: %w", err)
 	}
+	if err := r.forgetPasswords(); err != nil {
+		return nil, fmt.Errorf("ansible: %w", err)
+	}
 	return r, nil
+}
+
+// written is how old a password's file must be until a worker that starts takes it for a killed one's: another worker
+// may be about to begin its run.
+const written = time.Minute
+
+// forgetPasswords removes the vault passwords that runs left whose worker was killed.
+func (r *Runner) forgetPasswords() error {
+	left, err := filepath.Glob(filepath.Join(r.config.RunDir, "*", "vault"))
+	if err != nil {
+		return err
+	}
+	for _, secret := range left {
+		if info, err := os.Stat(secret); err != nil || time.Since(info.ModTime()) < written {
+			continue
+		}
+		process, err := tryLock(filepath.Join(filepath.Dir(secret), "process.lock"))
+		if err != nil {
+			return err
+		}
+		if process == nil {
+			continue // its run is alive
+		}
+		err = os.Remove(secret)
+		process.release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // layCallback writes the callback plug-in below the run folder; its name bears its content's hash, so that workers of

@@ -38,6 +38,29 @@ func TestKilledWorkerLeavesNoProcess(t *testing.T) {
 	}
 }
 
+func TestAKilledWorkersPasswordIsForgotten(t *testing.T) {
+	l := newLab(t)
+	long := time.Now().Add(-time.Hour)
+	for name, age := range map[string]time.Time{"run-killed": long, "run-begins": time.Now()} {
+		folder := filepath.Join(l.config.RunDir, name)
+		err := os.MkdirAll(folder, 0o700)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, "vault"), []byte("secret"), 0o600)
+		}
+		if err == nil {
+			err = os.Chtimes(filepath.Join(folder, "vault"), age, age)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.open(t)
+	left, err := filepath.Glob(filepath.Join(l.config.RunDir, "*", "vault"))
+	if err != nil || len(left) != 1 || !strings.Contains(left[0], "run-begins") {
+		t.Errorf("left: %v, %v; want that of the run that may be about to begin", left, err)
+	}
+}
+
 // processesOf lists processes whose command line names dir.
 func processesOf(dir string) (found []string) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")

@@ -55,7 +55,7 @@ func (s *Systems) BindRespond(b activities.Binder, h House) {
 
 	activities.Bind(b, activities.FindVulnerabilities, s.findVulnerabilities)
 	activities.Bind(b, activities.Scan, s.scan)
-	activities.Bind(b, activities.CheckPlaybook, s.checkPlaybook)
+	activities.Bind(b, activities.CheckPlaybook, h.Envelope.CheckPlaybook(s.checkPlaybook))
 	activities.Bind(b, activities.RunPlaybook, h.Envelope.RunPlaybook(s.runPlaybook))
 
 	activities.Bind(b, activities.WriteRecord, h.Records.WriteRecord)

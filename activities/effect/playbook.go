@@ -9,6 +9,27 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
+// CheckPlaybook lets check mode log in to a host only where a run could be admitted at all: not to a protected one, and
+// not while the kill switch is on. It asks for no grant: it comes before the question.
+func (e *Envelope) CheckPlaybook(check func(context.Context, activities.PlaybookRequest) (activities.PlaybookReport, error)) func(context.Context, activities.PlaybookRequest) (activities.PlaybookReport, error) {
+	return func(ctx context.Context, req activities.PlaybookRequest) (activities.PlaybookReport, error) {
+		err := checkRequest(req)
+		if err == nil {
+			err = e.Protected.Check(req.Action)
+		}
+		if err == nil {
+			err = e.checkSwitch(ctx)
+		}
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return activities.PlaybookReport{}, fmt.Errorf("check playbook: %w", ctx.Err())
+		case err != nil:
+			return activities.PlaybookReport{Host: req.Host, Check: true, Reason: "refused: " + err.Error()}, nil
+		}
+		return check(ctx, req)
+	}
+}
+
 // RunPlaybook puts the envelope's first half around the step RunPlaybook: a run needs a grant for exactly this action,
 // an unprotected host, room within the limits and a kill switch that is off. A refusal is a report that did not
 // complete, with the reason. A playbook has no expiry and no release: it stands in no register.
@@ -48,15 +69,22 @@ func outcomeOf(report activities.PlaybookReport) string {
 }
 
 func (e *Envelope) mayRun(ctx context.Context, req activities.PlaybookRequest) error {
-	action := req.Action
-	switch {
-	case activities.CheckBatch([]soar.Action{action}) != nil:
-		return errors.New("the action is incomplete")
-	case req.ActionID != action.ID || req.Playbook != action.Playbook || req.Host != action.Target:
-		return errors.New("the request is not what was granted")
-	}
-	if err := CheckGrant(e.GrantKey, action, req.Incident, req.Grant); err != nil {
+	if err := checkRequest(req); err != nil {
 		return err
 	}
-	return e.mayBegin(ctx, activities.Order{Action: action, Incident: req.Incident, Grant: req.Grant})
+	if err := CheckGrant(e.GrantKey, req.Action, req.Incident, req.Grant); err != nil {
+		return err
+	}
+	return e.mayBegin(ctx, activities.Order{Action: req.Action, Incident: req.Incident, Grant: req.Grant})
+}
+
+// checkRequest returns why a request is not about exactly the action that it carries.
+func checkRequest(req activities.PlaybookRequest) error {
+	switch {
+	case activities.CheckBatch([]soar.Action{req.Action}) != nil:
+		return errors.New("the action is incomplete")
+	case req.ActionID != req.Action.ID || req.Playbook != req.Action.Playbook || req.Host != req.Action.Target:
+		return errors.New("the request is not about its action")
+	}
+	return nil
 }

@@ -66,3 +66,31 @@ func (w *world) patch(host string) activities.PlaybookRequest {
 	granted := w.grant(activities.Order{Action: action, Incident: "i1"}, false)
 	return activities.PlaybookRequest{Incident: "i1", ActionID: action.ID, Playbook: "patch", Host: host, Action: action, Grant: granted.Grant}
 }
+
+// Check mode logs in to the host: not to one that is protected, nor while everything is halted.
+func TestCheckModeLooksBeforeItLogsIn(t *testing.T) {
+	tests := map[string]struct {
+		spoil func(w *world, r *activities.PlaybookRequest)
+		runs  bool
+	}{
+		"before the question": {func(_ *world, r *activities.PlaybookRequest) { r.Grant = soar.Grant{} }, true},
+		"another host":        {func(_ *world, r *activities.PlaybookRequest) { r.Host = "web-02" }, false},
+		"a protected host":    {func(w *world, r *activities.PlaybookRequest) { *r = w.patch("dc01") }, false},
+		"the kill switch":     {func(w *world, _ *activities.PlaybookRequest) { w.house.halted = true }, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			req := w.patch("web-01")
+			tt.spoil(w, &req)
+			ran := false
+			check := w.CheckPlaybook(func(context.Context, activities.PlaybookRequest) (activities.PlaybookReport, error) {
+				ran = true
+				return activities.PlaybookReport{Host: req.Host, Completed: true}, nil
+			})
+			if report, err := check(t.Context(), req); err != nil || ran != tt.runs || report.Completed != tt.runs || (report.Reason == "") != tt.runs {
+				t.Errorf("ran %v, report %+v, %v", ran, report, err)
+			}
+		})
+	}
+}

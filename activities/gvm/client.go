@@ -72,6 +72,7 @@ type target struct {
 type task struct {
 	ID       string    `xml:"id,attr"`
 	Name     string    `xml:"name"`
+	Comment  string    `xml:"comment"`
 	Created  string    `xml:"creation_time"` // RFC 3339 UTC: sorts as text
 	Status   string    `xml:"status"`
 	Progress string    `xml:"progress"`

@@ -101,7 +101,7 @@ func (s *Scanner) sweep(ctx context.Context) {
 		return
 	}
 	err := s.gmp.with(ctx, func(in *session) error {
-		old, err := in.listTasks(ctx, `name~"sallyport-" rows=50`)
+		old, err := in.listTasks(ctx, `name~"sallyport-" sort=created rows=50`)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (s *Scanner) sweep(ctx context.Context) {
 // remove deletes a task of ours that ended before then, and its target. gvmd refuses a target that is in use.
 func (s *session) remove(ctx context.Context, t task, then time.Time) error {
 	ended, err := time.Parse(time.RFC3339, t.Last.Ended)
-	if err != nil || !t.final() || ended.After(then) || !strings.HasPrefix(t.Name, "sallyport-") {
+	if err != nil || !t.final() || ended.After(then) || !strings.HasPrefix(t.Name, "sallyport-") || t.Comment != mark {
 		return nil
 	}
 	if err := s.do(ctx, "delete_task", command{TaskID: t.ID, Ultimate: "1"}); err != nil {

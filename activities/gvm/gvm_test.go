@@ -215,6 +215,41 @@ func TestOldScansOfOursAreRemoved(t *testing.T) {
 	}
 }
 
+// A scan that bears another comment than ours is somebody else's, whatever its name.
+func TestScansOfOthersStay(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	scanner := open(t, s, func(c *gvm.Config) { c.Keep = time.Hour })
+	if _, err := scanner.Scan(t.Context(), exposure()); err != nil {
+		t.Fatal(err)
+	}
+	s.SetComment(s.Scans()[0].Task, "kept for the auditors")
+	scanner = open(t, s, func(c *gvm.Config) { c.Keep = time.Nanosecond })
+	req := exposure()
+	req.Incident = "i-2"
+	if _, err := scanner.Scan(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Count("task"); n < 1 || s.Scans()[0].Task == "" || s.Count("target") != n {
+		t.Errorf("%d tasks, %d targets, scans %+v", n, s.Count("target"), s.Scans())
+	}
+}
+
+// Each proof is about one effect: a second one of the same host does not get the first one's report.
+func TestEachProofIsAScanOfItsOwn(t *testing.T) {
+	s := gvmtest.NewServer(t, newNetwork().look)
+	scanner := open(t, s)
+	for _, action := range []string{"a-1", "a-2", "a-2"} {
+		req := exposure()
+		req.Purpose, req.ActionID = "proof", action
+		if _, err := scanner.Scan(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := len(s.Scans()); got != 2 {
+		t.Errorf("%d scans for two effects", got)
+	}
+}
+
 func TestWrongPasswordAndForeignCertificateAreTold(t *testing.T) {
 	s := gvmtest.NewServer(t, newNetwork().look)
 	t.Setenv("WRONG", "wrong-password")

@@ -1,7 +1,7 @@
 // Package gvm scans one asset with GVM (Greenbone) over GMP and reads the report.
 //
-// gvmd starts a scan again whenever it is asked to, so a scan is known by its name, made from incident, purpose and
-// asset: an attempt that finds a task of that name follows it, and starts it only while gvmd says New.
+// gvmd starts a scan again whenever it is asked to, so a scan is known by its name, made from incident, purpose,
+// asset and action: an attempt that finds a task of that name follows it, and starts it only while gvmd says New.
 package gvm
 
 import (
@@ -67,6 +67,9 @@ func (s *Scanner) Scan(ctx context.Context, req activities.ScanRequest) (activit
 	return out, nil
 }
 
+// mark is the comment of what we made on gvmd: whatever lacks it is somebody else's, and stays.
+const mark = "made by sallyport"
+
 // plain is what a name on gvmd may hold: names stand in gvmd's filters, which are a language of their own.
 var plain = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
@@ -95,6 +98,9 @@ func jobName(req activities.ScanRequest) string {
 		asset = req.Asset.Address
 	}
 	whole := "sallyport-" + req.Incident + "-" + req.Purpose + "-" + asset
+	if req.ActionID != "" {
+		whole += "-" + req.ActionID
+	}
 	name := plain.ReplaceAllString(whole, "_")
 	if name != whole || len(name) > 120 {
 		sum := sha256.Sum256([]byte(whole))
@@ -143,14 +149,14 @@ func (s *Scanner) create(ctx context.Context, in *session, j job) error {
 		ids[kind] = id
 	}
 	goal, err := in.createTarget(ctx, createTarget{
-		Name: j.name, Comment: "made by sallyport", Hosts: j.address.String(),
+		Name: j.name, Comment: mark, Hosts: j.address.String(),
 		PortList: reference{ids["port_list"]}, AliveTest: s.config.AliveTest,
 	})
 	if err != nil {
 		return err
 	}
 	return in.ask(ctx, createTask{
-		Name: j.name, Comment: "made by sallyport",
+		Name: j.name, Comment: mark,
 		Config: reference{ids["config"]}, Target: reference{goal.ID}, Scanner: reference{ids["scanner"]},
 	}, nil)
 }

@@ -31,6 +31,7 @@ type Host struct {
 
 	Unreachable bool `json:"unreachable,omitempty"` // for ssh
 	Fails       bool `json:"fails,omitempty"`       // the upgrade fails
+	Holds       bool `json:"holds,omitempty"`       // packages are on hold: the upgrade ends well and changes nothing
 	PauseMillis int  `json:"pause_ms,omitempty"`    // each task takes as long
 
 	Started   int `json:"started,omitempty"`   // real runs that began, check mode not counted

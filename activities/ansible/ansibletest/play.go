@@ -62,10 +62,14 @@ func (r run) patch(name string) (*counts, error) {
 			r.result("failed", name, task, map[string]any{"ignored": false, "msg": "dpkg was interrupted"})
 			return own, r.leave(name, false)
 		}
+		own.OK++
+		if host.Holds {
+			r.result("ok", name, task, map[string]any{"changed": false})
+			continue
+		}
 		if err := r.upgrade(name, pkg); err != nil {
 			return own, err
 		}
-		own.OK++
 		own.Changed++
 		r.result("ok", name, task, map[string]any{"changed": true})
 	}

@@ -152,6 +152,17 @@ func (s *Server) Count(kind string) (n int) {
 	return n
 }
 
+// SetComment is an administrator who rewrites the comment of a task.
+func (s *Server) SetComment(task, comment string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.objects {
+		if o.kind == "task" && o.name == task {
+			o.comment = comment
+		}
+	}
+}
+
 // Interrupt ends every running scan as a crash of the scanner does.
 func (s *Server) Interrupt() {
 	s.mu.Lock()
