@@ -17,6 +17,7 @@ type State struct {
 	Spans   []Span             `json:"spans"`   // what was blocked, and when
 	Details []string           `json:"details"` // of the firewall's alias
 	Cases   []thehivetest.Case `json:"cases"`
+	Notes   []string           `json:"notes"` // comments of all cases
 	Scans   []gvmtest.Scan     `json:"scans"`
 	Hosts   ansibletest.Hosts  `json:"hosts"`
 	Met     map[string]int     `json:"met"`  // by system: calls that met a fault
@@ -40,6 +41,9 @@ func (l *Lab) stateNow(ctx context.Context) (State, error) {
 	s := State{
 		Search: l.searchURL, Blocked: l.Blocked(ctx), Spans: l.held.all(), Details: l.Firewall.Details(), Cases: l.Hive.Cases(),
 		Scans: l.Scanner.Scans(), Hosts: hosts,
+	}
+	for _, c := range s.Cases {
+		s.Notes = append(s.Notes, l.Hive.Comments(c.ID)...)
 	}
 	s.Met, s.Held = l.met(hosts)
 	return s, nil

@@ -78,12 +78,15 @@ func unknownKind(f Fault) error { return fmt.Errorf("%s knows no fault of kind %
 
 func (l *Lab) injectScanner(f Fault) error {
 	with := map[string]gvmtest.Fault{
-		Outage: {Status: http.StatusServiceUnavailable, Lasts: f.For}, Cut: {CutAfter: true}, Body: {WrongBody: true}, Half: {HalfBody: true}, Slow: {Delay: f.For},
+		Outage: {Status: http.StatusServiceUnavailable, Lasts: f.For}, Cut: {CutAfter: true}, Body: {WrongBody: true}, Half: {HalfBody: true},
 	}
 	one, known := with[f.Kind]
 	switch {
 	case f.Kind == Mend:
 		l.Scanner.Mend()
+		return nil
+	case f.Kind == Slow: // each state of the scans to come lasts as long
+		l.Scanner.SetPace(f.For)
 		return nil
 	case !known:
 		return unknownKind(f)
