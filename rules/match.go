@@ -89,6 +89,10 @@ const Auto = "auto"
 
 // Matcher evaluates a library on the events of one stream. It is safe for concurrent use.
 type Matcher struct {
+	// Faulted is told of each rule whose condition fails on an event: the rule then matches nothing there. It may be nil;
+	// set it before the first event.
+	Faulted func(rule string, err error)
+
 	library *Library
 	mapping *Mapping // nil: by shape
 	classes sync.Map // of string to []sigmaRule; routing tables bound their number
@@ -145,7 +149,11 @@ func (m *Matcher) matchNative(mapping *Mapping, shaped *shape, add func(Match, [
 		if env == nil {
 			env = mapping.env(shaped)
 		}
-		if rule.holds(env) {
+		holds, err := rule.holds(env)
+		if err != nil && m.Faulted != nil {
+			m.Faulted(rule.ID, err)
+		}
+		if holds {
 			add(rule.says, rule.Entity)
 		}
 	}

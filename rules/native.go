@@ -113,9 +113,10 @@ func keyLines(text []byte) map[string]int {
 	return lines
 }
 
-func (n *Native) holds(env map[string]any) bool {
+// holds runs the condition. An error is the condition's own: a key of an object that is none, a text that is no number.
+func (n *Native) holds(env map[string]any) (bool, error) {
 	holds, err := expr.Run(n.program, env)
-	return err == nil && holds == true
+	return err == nil && holds == true, err
 }
 
 // Tested is what became of one of a rule's events.
@@ -131,13 +132,19 @@ func (l *Library) Test() (tested []Tested, err error) {
 		if err != nil {
 			return nil, err
 		}
+		var fault error
+		matcher.Faulted = func(id string, err error) {
+			if id == rule.ID {
+				fault = err
+			}
+		}
 		for _, sample := range rule.Events {
 			event, err := json.Marshal(sample.Event)
 			if err != nil {
 				return nil, fmt.Errorf("rule %s, event %s: %w", rule.ID, sample.Name, err)
 			}
 			matches, err := matcher.Match(event)
-			if err != nil {
+			if err = errors.Join(err, fault); err != nil {
 				return nil, fmt.Errorf("rule %s, event %s: %w", rule.ID, sample.Name, err)
 			}
 			got := slices.ContainsFunc(matches, func(m Match) bool { return m.Rule.ID == rule.ID })

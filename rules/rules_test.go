@@ -233,8 +233,8 @@ func TestAbsentIsFalseInEveryComparison(t *testing.T) {
 			continue
 		}
 		rule := &Native{program: program}
-		if got := rule.holds(mapping.env(newShape(map[string]any{"n": "not a number"}))); got != want {
-			t.Errorf("%s = %v, want %v", condition, got, want)
+		if got, err := rule.holds(mapping.env(newShape(map[string]any{"n": "not a number"}))); got != want || err != nil {
+			t.Errorf("%s = %v, %v; want %v", condition, got, err, want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func source(timeout time.Duration) workflow.ActivityOptions {
 // followed is for a scan: it heartbeats, and a retry follows the scan that runs already.
 func followed(timeout time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		StartToCloseTimeout: timeout + time.Minute, ScheduleToCloseTimeout: 2*timeout + 10*time.Minute, HeartbeatTimeout: time.Minute,
+		StartToCloseTimeout: timeout + time.Minute, ScheduleToCloseTimeout: 2*timeout + 10*time.Minute, HeartbeatTimeout: alive,
 	}
 }
 

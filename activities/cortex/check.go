@@ -38,7 +38,7 @@ func mended(err error) error {
 	mend := rest.Mend(err)
 	switch rest.Status(err) {
 	case 401:
-		mend = "the key is wrong or was revoked: create a new one for a user with role analyze"
+		mend = "the key is wrong or was revoked: create a new one for a user with role analyze, and put it where systems.cortex.key points"
 	case 403:
 		mend = "the user may not: give it the role analyze in its organisation"
 	case 404:

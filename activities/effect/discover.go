@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Surroundings are where discovery looks. Root is "" on a real machine.
@@ -48,15 +49,33 @@ func (p *Protected) Discover(ctx context.Context, s Surroundings) error {
 	for name, address := range s.Systems {
 		found, err := s.lookup(ctx, address)
 		add(found, name)
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("discover protected assets: %w", err)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.failed = errors.Join(errs...); p.failed != nil {
+		return fmt.Errorf("discover protected assets: %w", p.failed)
+	}
 	p.discovered, p.at = list, p.now()
 	return nil
+}
+
+// fresh returns why the last whole discovery does not count: there was none, or it is too old. It names what can't be
+// looked up, since an asset whose address nobody knows can't be protected.
+func (p *Protected) fresh() error {
+	if !p.at.IsZero() && p.now().Sub(p.at) <= maxAge {
+		return nil
+	}
+	since := "was never discovered"
+	if !p.at.IsZero() {
+		since = "was last discovered at " + p.at.UTC().Format(time.RFC3339) + ", over 24 hours ago"
+	}
+	if p.failed == nil {
+		return errors.New("what is protected " + since)
+	}
+	return fmt.Errorf("what is protected %s, so nothing may be touched: %w (mend the name server or the address in the config; it is tried again every minute)", since, p.failed)
 }
 
 // List tells what is protected and why, one line each, for `sallyport check`.

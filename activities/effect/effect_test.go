@@ -153,8 +153,39 @@ func TestStaleDiscoveryDenies(t *testing.T) {
 		t.Errorf("an hour too early: %+v", held)
 	}
 	w.clock = w.clock.Add(2 * time.Hour)
-	if held := w.admit(w.block("i1-1-1", attacker)); held.State != soar.Refused {
+	held := w.admit(w.block("i1-1-1", attacker))
+	if held.State != soar.Refused {
 		t.Errorf("a discovery of 25 hours ago admits: %+v", held)
+	}
+	for _, want := range []string{"over 24 hours ago", "cortex: look up cortex.example: no such host", "mend the name server"} {
+		if !strings.Contains(held.Reason, want) {
+			t.Errorf("the refusal says %q; want %q in it", held.Reason, want)
+		}
+	}
+	if err := w.Protected.Discover(t.Context(), surroundings(t, gateway)); err != nil {
+		t.Fatal(err)
+	}
+	if held := w.admit(w.block("i1-1-2", attacker)); held.State != soar.Planned {
+		t.Errorf("a fresh discovery does not admit: %+v", held)
+	}
+}
+
+// A name that never resolved can't be protected: everything is denied, and the refusal names it.
+func TestUnknownHostDeniesByName(t *testing.T) {
+	w := newWorld(t)
+	p, err := effect.NewProtected(effect.ProtectedConfig{}, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := surroundings(t, gateway)
+	broken.Systems["cortex"] = "https://cortex.example"
+	err = p.Discover(t.Context(), broken)
+	if err == nil || !strings.Contains(err.Error(), "cortex.example") {
+		t.Errorf("discovery says %v", err)
+	}
+	err = p.Check(w.block("i1-1-0", attacker).Action)
+	if err == nil || !strings.Contains(err.Error(), "was never discovered") || !strings.Contains(err.Error(), "cortex: look up cortex.example") {
+		t.Errorf("denied with %v; want the system and its host named", err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package effect
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -43,6 +42,7 @@ type Protected struct {
 	mu         sync.RWMutex
 	discovered []network
 	at         time.Time // of the last whole discovery
+	failed     error     // of the last discovery; nil when it was whole
 }
 
 // network is a network and why it is protected.
@@ -89,8 +89,8 @@ func (p *Protected) Check(action soar.Action) error {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if age := p.now().Sub(p.at); p.at.IsZero() || age > maxAge {
-		return errors.New("what is protected was not discovered within the last 24 hours")
+	if err := p.fresh(); err != nil {
+		return err
 	}
 	if why, ok := p.names["agent "+normalName(action.On)]; ok && action.On != "" {
 		return fmt.Errorf("agent %s is protected: %s", action.On, why)

@@ -73,7 +73,11 @@ func (c client) with(ctx context.Context, work func(*session) error) error {
 	}
 	defer func() { _ = s.conn.Close() }()
 	login := authenticate{Credentials: credentials{c.user, c.password}}
-	if err := s.ask(ctx, login, nil); err != nil {
+	err = s.ask(ctx, login, nil)
+	if refused, ok := errors.AsType[*StatusError](err); ok && refused.Code == 400 {
+		return fmt.Errorf("log in: %w: gvmd refuses user and password: correct systems.gvm.user and systems.gvm.password", err)
+	}
+	if err != nil {
 		return fmt.Errorf("log in: %w", err)
 	}
 	return work(s)

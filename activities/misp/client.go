@@ -156,7 +156,7 @@ func refusal(method, path string, answer rest.Answer) error {
 	case code/100 == 3:
 		return no("not taken as an API call: check misp.url, and that no proxy changes the Accept header")
 	case code == http.StatusForbidden && strings.HasPrefix(said.Message, "Authentication failed"):
-		return no("the key is wrong, has expired or is bound to another address: create a new one")
+		return no("the key is wrong, has expired or is bound to another address: create a new one, and put it where systems.misp.key points")
 	case code == http.StatusForbidden && strings.HasPrefix(said.Message, "You do not have permission"):
 		return no("the user's role may not do this: give it API access")
 	case code == http.StatusForbidden && len(said.Errors) > 0:

@@ -32,8 +32,11 @@ func (f *Fault) Error() string {
 	if f.Type != "" {
 		text += " " + f.Type
 	}
-	if f.Missing != "" {
+	switch {
+	case f.Missing != "":
 		text += ": the user lacks the privilege " + f.Missing
+	case f.Status == http.StatusUnauthorized:
+		text += ": it refuses user and password: correct them under opensearch (of another cluster: under clusters) in the config"
 	}
 	return text
 }

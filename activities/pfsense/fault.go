@@ -35,7 +35,7 @@ func (f *fault) Permanent() bool {
 func (f *fault) mend() string {
 	switch {
 	case f.status == http.StatusUnauthorized:
-		return "the firewall refuses the API key: set a valid one (System > REST API > Keys); nothing more is tried for " + loginPause.String() + ", since pfSense bans an address after failed logins"
+		return "the firewall refuses the API key: set a valid one (System > REST API > Keys), and put it where systems.pfsense.key points; nothing more is tried for " + loginPause.String() + ", since pfSense bans an address after failed logins"
 	case f.status == http.StatusForbidden:
 		return "the key's user lacks a privilege: give it the api-v2 privilege of this path and method"
 	case f.status == http.StatusNotFound && f.id == "":

@@ -73,7 +73,7 @@ func (f *fault) mend() string {
 		return "too many failed logins from this address: the server refuses logins for 5 minutes"
 	}
 	if f.status == http.StatusUnauthorized {
-		return "the server refuses user and password, or our token: correct user and password; no login is tried for " + loginPause.String()
+		return "the server refuses user and password, or our token: correct systems.wazuh.user and systems.wazuh.password; no login is tried for " + loginPause.String()
 	}
 	return ""
 }

@@ -41,7 +41,10 @@ type found struct {
 func (i *indexer) search(ctx context.Context, pattern string, query any) (found, error) {
 	var answer found
 	err := i.api.Do(ctx, http.MethodPost, "/"+pattern+"/_search?ignore_unavailable=true&allow_no_indices=true", query, &answer)
-	if rest.Status(err) == http.StatusUnauthorized || rest.Status(err) == http.StatusForbidden {
+	if rest.Status(err) == http.StatusUnauthorized {
+		return answer, fmt.Errorf("indexer: %w: it refuses user and password: correct systems.wazuh.indexer.user and systems.wazuh.indexer.password", err)
+	}
+	if rest.Status(err) == http.StatusForbidden {
 		return answer, fmt.Errorf("indexer: %w: give its user read on %s", err, pattern)
 	}
 	if err != nil {

@@ -1,276 +1,232 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
-	"github.com/sallyport-soar/sallyport/activities/opensearch"
-	"github.com/sallyport-soar/sallyport/activities/policy"
+	"github.com/sallyport-soar/sallyport/activities/gvm/gvmtest"
 	"github.com/sallyport-soar/sallyport/internal/lab"
 	"github.com/sallyport-soar/sallyport/internal/soar"
-	"github.com/sallyport-soar/sallyport/starter/cli"
-	"github.com/sallyport-soar/sallyport/worker/daemon"
 )
 
-// kills is how often the process is killed, at random moments of the chain.
+// kills is how often the process is killed: once in each phase, at a random moment of it, and the rest wherever the
+// chain then is, a start that is under way included.
 const kills = 10
 
+// The phases that must be hit.
+const (
+	inEnrich   = "enrich"
+	inApply    = "between apply and confirm"
+	inScan     = "scan"
+	inApproval = "waiting for approval"
+	inHold     = "hold"
+	inPlaybook = "mid-playbook"
+	inRelease  = "release"
+)
+
+var phases = []string{inEnrich, inApply, inScan, inApproval, inHold, inPlaybook, inRelease}
+
 // TestKilledAtRandomMoments kills the whole process ten times while an incident runs; the systems around it live on.
-// Afterwards there is one case, one block on each system and its release, one scan of each purpose, one completed
-// playbook, and an audit chain without a break. SALLYPORT_KILL_SEED repeats a run.
+// Afterwards there is one case, one block on each system and its release in time, one scan of each purpose, a playbook
+// that ran once, and an audit chain without a break. SALLYPORT_KILL_SEED repeats a run.
 func TestKilledAtRandomMoments(t *testing.T) {
 	for _, store := range []string{"sqlite", "postgres"} {
-		t.Run(store, func(t *testing.T) { killAtRandom(t, store) })
-	}
-}
-
-func killAtRandom(t *testing.T, store string) {
-	seed := killSeed(t)
-	t.Logf("SALLYPORT_KILL_SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable on purpose
-	o := newOffice(t, store)
-	o.play()
-	var phases []string
-	for range kills {
-		up := o.up()
-		phase := o.until(time.Duration(500+random.IntN(3500)) * time.Millisecond)
-		up.kill()
-		phases = append(phases, phase)
-	}
-	t.Logf("killed in: %s", strings.Join(phases, ", "))
-	o.up()
-	o.awaitClosed(3 * time.Minute)
-	o.expectOnce()
-}
-
-func killSeed(t *testing.T) uint64 {
-	t.Helper()
-	text := os.Getenv("SALLYPORT_KILL_SEED")
-	if text == "" {
-		return rand.Uint64()
-	}
-	seed, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return seed
-}
-
-// office is the lab in one process, and the config with which the other is started, killed and started again.
-type office struct {
-	t       *testing.T
-	config  daemon.Config
-	file    string
-	control string
-	state   *opensearch.Client
-}
-
-func newOffice(t *testing.T, store string) *office {
-	t.Helper()
-	_, found := start(t, []string{"config", "control"}, "lab", "--dir", t.TempDir())
-	config, err := daemon.LoadConfig(found["config"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	state, err := opensearch.Open(t.Context(), config.OpenSearch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &office{t: t, config: config, file: found["config"], control: found["control"], state: state}
-	o.listen()
-	if store == "postgres" {
-		o.usePostgres()
-	}
-	return o
-}
-
-// listen gives Temporal a port that stays the same over restarts, so that decisions find it.
-func (o *office) listen() {
-	o.t.Helper()
-	o.edit("temporal: {", fmt.Sprintf("temporal: {port: %d, address: \"127.0.0.1:%[1]d\", ", freeLoopbackPort(o.t)))
-}
-
-func (o *office) edit(old, to string) {
-	o.t.Helper()
-	text, err := os.ReadFile(o.file)
-	if err == nil {
-		err = os.WriteFile(o.file, []byte(strings.Replace(string(text), old, to, 1)), 0o600)
-	}
-	if err == nil {
-		o.config, err = daemon.LoadConfig(o.file)
-	}
-	if err != nil {
-		o.t.Fatal(err)
-	}
-}
-
-func (o *office) up() *started {
-	s, _ := start(o.t, []string{"Sallyport is up."}, "up", "--config", o.file)
-	return s
-}
-
-func (o *office) play() {
-	o.t.Helper()
-	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodPost, o.control+"/play", nil)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.call(req, nil)
-}
-
-// look is what the systems hold.
-func (o *office) look() (s lab.State) {
-	o.t.Helper()
-	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, o.control+"/state", nil)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.call(req, &s)
-	return s
-}
-
-func (o *office) call(req *http.Request, out any) {
-	o.t.Helper()
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		o.t.Fatalf("%s: %d %s %v", req.URL, resp.StatusCode, text, err)
-	}
-	if out != nil {
-		if err := json.Unmarshal(text, out); err != nil {
-			o.t.Fatal(err)
-		}
-	}
-}
-
-// until approves whatever waits for that long, and says in which phase the incident was at the end.
-func (o *office) until(d time.Duration) (phase string) {
-	for end := time.Now().Add(d); time.Now().Before(end); {
-		for _, r := range o.records() {
-			o.approve(r)
-			phase = r.Status
-			if n := len(r.Timeline); n > 0 {
-				phase = r.Timeline[n-1].Text
+		t.Run(store, func(t *testing.T) {
+			o := newOffice(t)
+			if store == "postgres" {
+				o.usePostgres()
 			}
-		}
-		select {
-		case <-o.t.Context().Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return phase
-}
-
-func (o *office) records() []activities.IncidentRecord {
-	records, err := opensearch.NewRecords(o.state).ListRecords(o.t.Context(), "", 10)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return records
-}
-
-// approve decides what waits as ben. A decision that a kill swallowed is simply taken again at the next look.
-func (o *office) approve(r activities.IncidentRecord) {
-	if r.Closed != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(o.t.Context(), 2*time.Second)
-	defer cancel()
-	temporal, err := o.config.Temporal.DialOnce(ctx, quietLogger())
-	if err != nil {
-		return
-	}
-	defer temporal.Close()
-	answer, err := temporal.QueryWorkflow(ctx, r.Key, "", activities.StateQuery)
-	var now activities.IncidentRecord
-	if err != nil || answer.Get(&now) != nil {
-		return
-	}
-	key, err := policy.LoadPrivateKey(o.personKey("ben"))
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	for _, p := range now.Pending {
-		_, _ = cli.Decide(ctx, temporal, p.Workflow, key, soar.Decision{
-			Request: p.Request, Digest: p.Digest, By: "ben", Approve: true, Method: "cli", SignedAt: time.Now().UTC(),
+			k := &killing{office: o, random: rand.New(rand.NewPCG(killSeed(t), 1)), missing: slices.Clone(phases)} //nolint:gosec // repeatable on purpose
+			k.slowDown()
+			o.play()
+			k.all()
+			o.mend("misp", "pfsense", "ansible")
+			o.up()
+			r := o.awaitClosed(3 * time.Minute)
+			o.expectOnce(r)
+			expectInterrupted(t, r, o.look())
 		})
 	}
 }
 
-func (o *office) awaitClosed(within time.Duration) {
-	o.t.Helper()
-	for end := time.Now().Add(within); time.Now().Before(end); {
-		o.until(time.Second)
-		records := o.records()
-		if len(records) == 1 && records[0].Closed != nil && len(o.look().Blocked) == 0 {
-			return
+func killSeed(t *testing.T) (seed uint64) {
+	t.Helper()
+	seed = rand.Uint64()
+	if text := os.Getenv("SALLYPORT_KILL_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
 		}
 	}
-	o.t.Fatalf("not closed and released after %s: %+v, blocked %v", within, o.records(), o.look().Blocked)
+	t.Logf("SALLYPORT_KILL_SEED=%d", seed)
+	return seed
 }
 
-// expectOnce compares the systems with what one incident may have done.
-func (o *office) expectOnce() {
-	o.t.Helper()
-	world := o.look()
-	if len(world.Cases) != 1 {
-		o.t.Errorf("%d cases, want one: %+v", len(world.Cases), world.Cases)
-	}
-	tasks := map[string]int{}
-	for _, scan := range world.Scans {
-		tasks[scan.Task]++
-	}
-	for task, runs := range tasks {
-		if runs != 1 {
-			o.t.Errorf("scan %s ran %d times, want once", task, runs)
+// killing is a run of kills.
+type killing struct {
+	*office
+
+	random  *rand.Rand
+	missing []string // phases in which nobody was killed yet
+	hit     []string
+}
+
+// slowDown makes each phase last long enough to be hit: the office answers slowly, and blocks end late enough that
+// there is a hold between their confirmation and their release.
+func (k *killing) slowDown() {
+	k.t.Helper()
+	k.editPlan("for: 12s", "for: 60s")
+	k.editPlan("for: 10s", "for: 45s")
+	k.inject(
+		lab.Fault{System: "misp", Kind: lab.Slow, For: 8 * time.Second, Count: 1000},
+		lab.Fault{System: "pfsense", Kind: lab.Late, Calls: "POST /api/v2/firewall/apply", For: 6 * time.Second, Count: 1000},
+		lab.Fault{System: "gvm", Kind: lab.Slow, For: 5 * time.Second},
+		lab.Fault{System: "ansible", Kind: lab.Slow, For: 2 * time.Second},
+	)
+}
+
+// all kills ten times. Which kills wait for a phase, and when in it they come, is random; which phase comes first is the
+// chain's own order.
+func (k *killing) all() {
+	k.t.Helper()
+	anywhere := k.random.Perm(kills)[:kills-len(phases)]
+	for n := range kills {
+		if slices.Contains(anywhere, n) {
+			k.killAnywhere()
+		} else {
+			k.killInPhase()
 		}
 	}
-	for name, host := range world.Hosts.Hosts {
-		if host.Completed > 1 || host.Beside > 0 {
-			o.t.Errorf("host %s: playbook completed %d times, %d beside another", name, host.Completed, host.Beside)
-		}
-	}
-	for _, record := range o.records() {
-		o.expectReleased(record)
-	}
-	reports, err := opensearch.NewAudits(o.state).Verify(o.t.Context(), "")
-	if err != nil || len(reports) == 0 {
-		o.t.Fatalf("audit: %v, %d chains", err, len(reports))
-	}
-	for _, report := range reports {
-		if report.Broken != "" {
-			o.t.Errorf("audit chain %s: %s", report.Chain, report.Broken)
-		}
+	k.t.Logf("killed in: %s", strings.Join(k.hit, ", "))
+	if len(k.missing) > 0 {
+		k.t.Fatalf("no kill in: %s", strings.Join(k.missing, ", "))
 	}
 }
 
-func (o *office) expectReleased(r activities.IncidentRecord) {
-	o.t.Helper()
-	systems := map[string]int{}
-	for _, a := range r.Actions {
-		if a.Kind != soar.BlockAddress {
+func (k *killing) killAnywhere() {
+	k.t.Helper()
+	up := k.launch()
+	for end := time.Now().Add(time.Duration(300+k.random.IntN(4700)) * time.Millisecond); time.Now().Before(end); {
+		k.approveIfMay()
+		k.pause(50 * time.Millisecond)
+	}
+	up.kill()
+	k.hit = append(k.hit, "anywhere ("+lastWord(k.records())+")")
+}
+
+// killInPhase lets the house run until it is in a phase that is missing, and kills it at a random moment of that.
+func (k *killing) killInPhase() {
+	k.t.Helper()
+	up := k.up()
+	later := time.Duration(k.random.IntN(700)) * time.Millisecond
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); k.pause(20 * time.Millisecond) {
+		k.approveIfMay()
+		phase := k.phase()
+		if phase == "" {
 			continue
 		}
-		systems[a.System]++
-		if a.State != string(soar.Released) {
-			o.t.Errorf("%s on %s is %s: %s", a.Target, a.System, a.State, a.Reason)
+		k.pause(later)
+		if k.phase() != phase { // it was over too soon
+			continue
+		}
+		up.kill()
+		k.hit = append(k.hit, phase)
+		k.missing = slices.DeleteFunc(k.missing, func(name string) bool { return name == phase })
+		if phase == inEnrich {
+			k.mend("misp")
+		}
+		return
+	}
+	k.t.Fatalf("after kills in %v: none of %v came:\n%s", k.hit, k.missing, told(k.records()))
+}
+
+// approveIfMay approves once the wait for approval was hit.
+func (k *killing) approveIfMay() {
+	if !slices.Contains(k.missing, inApproval) {
+		k.approve()
+	}
+}
+
+// phase is the first missing phase that the chain is in now, by what the systems and the record show; or "".
+func (k *killing) phase() string {
+	k.t.Helper()
+	world := k.look()
+	var r activities.IncidentRecord
+	if records := k.records(); len(records) > 0 {
+		r = records[0]
+	}
+	for _, name := range k.missing {
+		if within(name, world, r) {
+			return name
 		}
 	}
-	if systems["pfsense"] != 1 || systems["wazuh"] != 1 {
-		o.t.Errorf("blocks by system: %v, want one each", systems)
+	return ""
+}
+
+func within(phase string, world lab.State, r activities.IncidentRecord) bool {
+	wall := blockOn(r, "pfsense")
+	switch phase {
+	case inEnrich:
+		return world.Held["misp"] > 0
+	case inApply: // in force, and the firewall has not answered yet
+		return world.Held["pfsense"] > 0 && onWall(world) && wall.State == string(soar.Planned)
+	case inScan:
+		return slices.ContainsFunc(world.Scans, func(s gvmtest.Scan) bool { return s.Status != "Done" })
+	case inApproval:
+		return len(r.Pending) > 0
+	case inHold:
+		host := blockOn(r, "wazuh")
+		return host.State == string(soar.Contained) && time.Until(*host.Expires) > 2*time.Second
+	case inPlaybook:
+		for _, host := range world.Hosts.Hosts {
+			if host.Running != 0 && host.Completed == 0 {
+				return true
+			}
+		}
+	case inRelease: // no longer in force, and the firewall has not answered yet
+		return world.Held["pfsense"] > 0 && !onWall(world) && wall.State == string(soar.Contained) && time.Now().After(*wall.Expires)
+	}
+	return false
+}
+
+func blockOn(r activities.IncidentRecord, system string) activities.ActionRecord {
+	for _, a := range r.Actions {
+		if a.System == system && a.Kind == soar.BlockAddress {
+			return a
+		}
+	}
+	return activities.ActionRecord{}
+}
+
+func onWall(world lab.State) bool {
+	return slices.ContainsFunc(world.Blocked, func(what string) bool { return strings.HasPrefix(what, "pfsense ") })
+}
+
+func lastWord(records []activities.IncidentRecord) string {
+	if len(records) == 0 || len(records[0].Timeline) == 0 {
+		return "no incident yet"
+	}
+	return records[0].Timeline[len(records[0].Timeline)-1].Text
+}
+
+// expectInterrupted wants the playbook's run that was killed told as such, never as done, and never run again.
+func expectInterrupted(t *testing.T, r activities.IncidentRecord, world lab.State) {
+	t.Helper()
+	if len(r.Remediation) != 1 || r.Remediation[0].Status != "interrupted" || r.Remediation[0].Reason == "" {
+		t.Errorf("remediation %+v, want one that was interrupted, and says so", r.Remediation)
+	}
+	for name, host := range world.Hosts.Hosts {
+		if host.Started != 1 || host.Completed != 0 {
+			t.Errorf("host %s: playbook started %d times and completed %d times, want one start that was cut off", name, host.Started, host.Completed)
+		}
+	}
+	if len(world.Cases) != 1 {
+		t.Errorf("%d cases, want one", len(world.Cases))
 	}
 }

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,5 +114,39 @@ func TestSecretResolves(t *testing.T) {
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v; want %q", string(reference), got, err, want)
 		}
+	}
+}
+
+// Secrets are looked for by the role that needs them; what is not there is told with its place in the file and the mend.
+func TestMissingSecretsAreLocated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	empty := filepath.Join(t.TempDir(), "empty")
+	text := "wall:\n  url: u\n  key: env:SALLYPORT_TEST_NO_SUCH\nother:\n  a: {key: \"file:/nowhere/secret\"}\n  b:\n    key: file:" + empty + "\n"
+	for file, holds := range map[string]string{path: text, empty: "\n"} {
+		if err := os.WriteFile(file, []byte(holds), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := &office{}
+	if err := config.Load(path, o); err != nil {
+		t.Fatal(err)
+	}
+	var faults []error
+	for name, secret := range map[string]config.Secret{"wall: key": o.Wall.Key, "a: key": o.Other["a"].Key, "b: key": o.Other["b"].Key} {
+		_, err := secret.Resolve(t.Context())
+		faults = append(faults, fmt.Errorf("%s: %w", name, err))
+	}
+	said := config.Locate(path, fmt.Errorf("role respond: %w", errors.Join(faults...)))
+	for _, want := range []string{
+		"wall: key: " + path + ":3: secret: environment variable SALLYPORT_TEST_NO_SUCH is not set: set it for this process",
+		"a: key: " + path + ":5: secret: open /nowhere/secret: no such file or directory: write the secret there",
+		"b: key: " + path + ":7: secret: file " + empty + " is empty",
+	} {
+		if !strings.Contains(said.Error(), want) {
+			t.Errorf("want %q in:\n%v", want, said)
+		}
+	}
+	if other := errors.New("other"); config.Locate(path, other) != other { //nolint:errorlint // the very same
+		t.Error("an error without a secret was changed")
 	}
 }

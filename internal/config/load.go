@@ -111,3 +111,58 @@ func secretFaults(config any) (faults Faults) {
 	})
 	return faults
 }
+
+// Locate puts file and line before each secret that err says is not to be had, by the config at path; an error without
+// one stays as it is.
+func Locate(path string, err error) error {
+	missing := secretErrors(err)
+	text, unreadable := readBounded(path)
+	if len(missing) == 0 || unreadable != nil {
+		return err
+	}
+	said, told := err.Error(), map[string]bool{}
+	for _, secret := range missing {
+		if n := lineWith(text, string(secret.reference)); n > 0 && !told[secret.Error()] {
+			told[secret.Error()] = true
+			said = strings.ReplaceAll(said, secret.Error(), fmt.Sprintf("%s:%d: %s", path, n, secret))
+		}
+	}
+	return &locatedError{said, err}
+}
+
+// locatedError is err, told with its places.
+type locatedError struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (l *locatedError) Error() string { return l.text }
+
+// Unwrap implements errors.Unwrap.
+func (l *locatedError) Unwrap() error { return l.err }
+
+// secretErrors are all that err joins and wraps.
+func secretErrors(err error) (found []*SecretError) {
+	if secret, ok := err.(*SecretError); ok { //nolint:errorlint // the tree is walked here
+		return []*SecretError{secret}
+	}
+	switch wrapped := err.(type) { //nolint:errorlint // the tree is walked here
+	case interface{ Unwrap() error }:
+		return secretErrors(wrapped.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range wrapped.Unwrap() {
+			found = append(found, secretErrors(one)...)
+		}
+	}
+	return found
+}
+
+func lineWith(text []byte, part string) (n int) {
+	for line := range strings.Lines(string(text)) {
+		if n++; strings.Contains(line, part) {
+			return n
+		}
+	}
+	return 0
+}

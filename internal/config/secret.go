@@ -22,30 +22,47 @@ const maxSecret = 64 << 10
 // Resolve returns the secret without outer white space. cmd runs without a shell, for at most 10 seconds.
 func (s Secret) Resolve(ctx context.Context) (string, error) {
 	kind, rest, _ := strings.Cut(string(s), ":")
+	fault := &SecretError{reference: s}
 	var text []byte
-	var err error
 	switch kind {
 	case "env":
 		value, ok := os.LookupEnv(rest)
 		if !ok {
-			return "", fmt.Errorf("environment variable %s is not set", rest)
+			fault.err, fault.mend = fmt.Errorf("environment variable %s is not set", rest), "set it for this process"
+			return "", fault
 		}
 		text = []byte(value)
 	case "file":
-		text, err = os.ReadFile(rest)
+		text, fault.err = os.ReadFile(rest)
+		fault.mend = "write the secret there, readable by this process alone"
 	case "cmd":
-		text, err = runForSecret(ctx, strings.Fields(rest))
+		text, fault.err = runForSecret(ctx, strings.Fields(rest))
+		fault.mend = "run it by hand as this user to see why"
 	default:
 		return "", errors.New("not a secret reference: want env:NAME, file:/path or cmd:program")
 	}
-	if err != nil {
-		return "", fmt.Errorf("secret %s: %w", kind, err)
+	if fault.err != nil {
+		return "", fault
 	}
 	if text = bytes.TrimSpace(text); len(text) == 0 || len(text) > maxSecret {
-		return "", fmt.Errorf("secret %s: is empty or over %d bytes", kind, maxSecret)
+		fault.err, fault.mend = fmt.Errorf("%s %s is empty or over %d bytes", kind, rest, maxSecret), "put the secret, and nothing else, there"
+		return "", fault
 	}
 	return string(text), nil
 }
+
+// SecretError says that a reference leads to no secret. It shows the reference's place, never what was found there.
+type SecretError struct {
+	reference Secret
+	err       error
+	mend      string
+}
+
+// Error implements error.
+func (e *SecretError) Error() string { return fmt.Sprintf("secret: %v: %s", e.err, e.mend) }
+
+// Unwrap implements errors.Unwrap.
+func (e *SecretError) Unwrap() error { return e.err }
 
 func runForSecret(ctx context.Context, argv []string) ([]byte, error) {
 	if len(argv) == 0 {

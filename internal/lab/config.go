@@ -38,7 +38,7 @@ func (l *Lab) startSystems(ctx context.Context) error {
 	l.Cortex.SetEngines(malware, 47, 20, 71)
 	l.enrol()
 
-	urls := map[string]string{"search": l.searchURL, "gvm": l.Scanner.Address, "gvm_pin": l.Scanner.SHA256}
+	urls := map[string]string{"search": l.gateURL, "gvm": l.Scanner.Address, "gvm_pin": l.Scanner.SHA256}
 	var err error
 	for name, handler := range map[string]http.Handler{"pfsense": l.Firewall, "thehive": l.Hive, "misp": l.MISP, "cortex": l.Cortex, "wazuh": l.Wazuh} {
 		if urls[name], err = l.serve(ctx, handler); err != nil {
@@ -117,7 +117,7 @@ people:
   - {name: ana, key: "%[23]s", groups: [responders]}
   - {name: ben, key: "%[24]s", groups: [responders]}
 times: {quiet: %[25]s, approval_window: %[26]s, settle: 1m, confirm_within: 20s, reconcile: 10s, sweep: 5s, scan_timeout: 1m, source_timeout: 10s}
-`, dir, l.searchURL, l.suffix, urls["wazuh"], wazuhtest.User, secret("wazuh"), urls["misp"], secret("misp"), urls["cortex"], secret("cortex"),
+`, dir, urls["search"], l.suffix, urls["wazuh"], wazuhtest.User, secret("wazuh"), urls["misp"], secret("misp"), urls["cortex"], secret("cortex"),
 		cortextest.VirusTotal, cortextest.AbuseIPDB, urls["thehive"], secret("thehive"), urls["pfsense"], secret("pfsense"),
 		urls["gvm"], gvmtest.User, secret("gvm"), urls["gvm_pin"], urls["ansible"], l.hosts, public("ana"), public("ben"),
 		l.options.Pace.Quiet, l.options.Pace.ApprovalWindow)

@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/thehive/thehivetest"
 	"github.com/sallyport-soar/sallyport/activities/wazuh/wazuhtest"
 	"github.com/sallyport-soar/sallyport/internal/rest"
+	"github.com/sallyport-soar/sallyport/internal/rest/resttest"
 )
 
 // Options say how the office is set up.
@@ -61,6 +62,9 @@ type Lab struct {
 	options   Options
 	suffix    string // of the indices of this run
 	searchURL string
+	gateURL   string          // where the house reaches the cluster: faults stand before it
+	gate      resttest.Faults // of the stand-in cluster
+	held      spans           // what was blocked, and when
 	people    []Person
 	hosts     string // file of the hosts' state
 	servers   []*http.Server
@@ -107,6 +111,11 @@ func (l *Lab) startSearch(ctx context.Context) (err error) {
 		if l.searchURL, err = l.serve(ctx, l.Search); err != nil {
 			return err
 		}
+		if l.gateURL, err = l.serve(ctx, l.gate.Wrap(l.Search)); err != nil {
+			return err
+		}
+	} else {
+		l.gateURL = l.searchURL
 	}
 	if l.state, err = opensearch.Open(ctx, opensearch.Config{URL: l.searchURL}); err != nil {
 		return err

@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sallyport-soar/sallyport/internal/config"
 )
 
 // Exit codes.
@@ -79,6 +81,9 @@ func Main(args []string, streams IO, verbs Verbs) int {
 		return exitGood
 	}
 	if text := err.Error(); text != "" {
+		if file, unknown := root.PersistentFlags().GetString("config"); unknown == nil {
+			text = config.Locate(file, err).Error()
+		}
 		fmt.Fprintln(streams.Err, "sallyport:", text)
 	}
 	if exit, ok := errors.AsType[*ExitError](err); ok {

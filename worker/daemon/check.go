@@ -32,6 +32,7 @@ func Check(ctx context.Context, c Config) (checked []catalog.Checked) {
 	}
 	one("rules", c.checkRules)
 	one("policy", c.checkPolicy)
+	one("protected assets", c.checkProtected)
 	one("grant key", func(context.Context) (string, error) {
 		_, err := policy.LoadPrivateKey(c.Keys.Grant)
 		return "there", err

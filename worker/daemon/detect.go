@@ -26,10 +26,13 @@ func (d *daemon) startDetect(ctx context.Context) error {
 			return err
 		}
 	}
+	metrics := detect.NewMetrics(d.registry)
 	steps, err := detect.New(detect.Parts{
 		Config: d.config.Detect, State: d.state, Clusters: clusters, Signaller: frontend.New(d.temporal),
-		Matcher: func(mapping string) (detect.Matcher, error) { return detect.NewRuleMatcher(library, mapping) },
-		Metrics: detect.NewMetrics(d.registry), Log: d.log, Now: time.Now,
+		Matcher: func(mapping string) (detect.Matcher, error) {
+			return detect.NewRuleMatcher(library, mapping, metrics, d.log)
+		},
+		Metrics: metrics, Log: d.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sallyport-soar/sallyport/internal/config"
 )
 
 // Main runs the daemon until it is interrupted, and returns its exit code: 0 good, 1 it could not go on, 2 wrong usage
@@ -47,7 +49,7 @@ func runFile(path string, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := Run(ctx, c, Options{Log: logger}); err != nil {
-		logger.Error("ended", "error", err)
+		logger.Error("ended", "error", config.Locate(path, err))
 		return 1
 	}
 	return 0

@@ -23,9 +23,6 @@ import (
 	"github.com/sallyport-soar/sallyport/workflows"
 )
 
-// discoverEvery is how often the protected assets are discovered; a discovery older than 24 h denies.
-const discoverEvery = time.Hour
-
 // startRespond runs the workflows and their steps. It alone holds the appliances' keys and the grant key.
 func (d *daemon) startRespond(ctx context.Context) error {
 	systems, err := catalog.Open(ctx, d.config.Systems)
@@ -77,39 +74,6 @@ func (c *Config) Sources() []fs.FS {
 		sources = append(sources, os.DirFS(folder))
 	}
 	return sources
-}
-
-// protected discovers what must not be touched, now and every hour. A discovery that fails is told, and when the last
-// whole one is older than a day everything is denied.
-func (d *daemon) protected(ctx context.Context) (*effect.Protected, error) {
-	typed := d.config.Protected
-	for _, person := range d.config.People {
-		typed.Networks = append(typed.Networks, person.Machines...)
-	}
-	protected, err := effect.NewProtected(typed, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	addresses := d.config.Systems.Addresses()
-	addresses["temporal"], addresses["opensearch"] = d.config.Temporal.Address, d.config.OpenSearch.URL
-	discover := func() {
-		if err := protected.Discover(ctx, effect.Here(addresses)); err != nil && ctx.Err() == nil {
-			d.log.ErrorContext(ctx, "protected assets not discovered: after 24 hours without, every effect is refused", "error", err)
-		}
-	}
-	discover()
-	go func() {
-		for every := time.NewTicker(discoverEvery); ; {
-			select {
-			case <-ctx.Done():
-				every.Stop()
-				return
-			case <-every.C:
-				discover()
-			}
-		}
-	}()
-	return protected, nil
 }
 
 // gatewayPublic is the key that decisions from the gateway are checked with: none without a gateway.

@@ -9,6 +9,7 @@ type Metrics struct {
 	duplicates  *prometheus.CounterVec
 	late        *prometheus.CounterVec
 	unreadable  *prometheus.CounterVec
+	ruleFaults  *prometheus.CounterVec
 	timeless    *prometheus.CounterVec
 	holes       *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
@@ -44,6 +45,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		duplicates: counter("sallyport_stream_duplicates_total", "Detections that the ledger had already.", "stream"),
 		late:       counter("sallyport_stream_late_total", "Detections whose event was older than late_after.", "stream"),
 		unreadable: counter("sallyport_stream_unreadable_total", "Events that no rule could be tried on; each is named in the log.", "stream", "reason"),
+		ruleFaults: counter("sallyport_stream_rule_faults_total", "Events on which a rule's condition failed, so that the rule matched nothing; each rule is named in the log.", "rule"),
 		timeless:   counter("sallyport_stream_timeless_total", "Detections whose event had no usable time; the time of reading stands in.", "stream"),
 		holes:      counter("sallyport_stream_holes_total", "Sequence numbers without a document, proved by a refresh.", "stream"),
 		refreshes:  counter("sallyport_stream_refreshes_total", "Refreshes forced at holes.", "stream"),

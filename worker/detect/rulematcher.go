@@ -2,18 +2,46 @@ package detect
 
 import (
 	"fmt"
+	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules"
 )
 
-// NewRuleMatcher returns the library's rules for one mapping as a Matcher.
-func NewRuleMatcher(library *rules.Library, mapping string) (Matcher, error) {
+// NewRuleMatcher returns the library's rules for one mapping as a Matcher. A rule whose condition fails on an event is
+// counted, and named in the log at most once in ten minutes.
+func NewRuleMatcher(library *rules.Library, mapping string, metrics *Metrics, log *slog.Logger) (Matcher, error) {
 	matcher, err := library.For(mapping)
 	if err != nil {
 		return nil, fmt.Errorf("rules for mapping %s: %w", mapping, err)
 	}
+	faults := &ruleFaults{metrics: metrics, log: log, told: map[string]time.Time{}}
+	matcher.Faulted = faults.add
 	return ruleMatcher{matcher}, nil
+}
+
+// tellEvery is how often one rule's faults are named in the log: every event may meet them.
+const tellEvery = 10 * time.Minute
+
+// ruleFaults tells of rules whose condition fails at run time: nobody must take that for "no match".
+type ruleFaults struct {
+	metrics *Metrics
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	told map[string]time.Time // by rule
+}
+
+func (f *ruleFaults) add(rule string, err error) {
+	f.metrics.ruleFaults.WithLabelValues(rule).Inc()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := time.Now(); now.Sub(f.told[rule]) > tellEvery {
+		f.told[rule] = now
+		f.log.Error("a rule's condition fails, so it matches nothing: mend it, and give it the event that it fails on", "rule", rule, "error", cut(oneLine(err.Error()), maxSummary))
+	}
 }
 
 type ruleMatcher struct{ rules *rules.Matcher }

@@ -33,6 +33,9 @@ type Host struct {
 	Fails       bool `json:"fails,omitempty"`       // the upgrade fails
 	Holds       bool `json:"holds,omitempty"`       // packages are on hold: the upgrade ends well and changes nothing
 	PauseMillis int  `json:"pause_ms,omitempty"`    // each task takes as long
+	Dies        bool `json:"dies,omitempty"`        // the next real run is killed once its tasks are done, before its statistics
+	Garbles     bool `json:"garbles,omitempty"`     // the next real run prints what no callback of ours wrote
+	Met         int  `json:"met,omitempty"`         // runs that met one of these faults
 
 	Started   int `json:"started,omitempty"`   // real runs that began, check mode not counted
 	Completed int `json:"completed,omitempty"` // real runs that came to their statistics without a failure

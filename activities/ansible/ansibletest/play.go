@@ -1,6 +1,10 @@
 package ansibletest
 
-import "os"
+import (
+	"fmt"
+	"io"
+	"os"
+)
 
 // counts are a host's statistics, with Ansible's own keys.
 type counts struct {
@@ -15,6 +19,14 @@ type counts struct {
 
 // play runs the play "patch" on each host in turn, and ends as Ansible does: unreachable wins over failed.
 func (r run) play(reached []string) int {
+	dies, garbles, err := r.meet(reached)
+	if err != nil {
+		return complain(err)
+	}
+	if garbles {
+		fmt.Fprintln(r.out, "<html><body>Bad gateway</body></html>")
+		r.out = io.Discard
+	}
 	r.tell("play", map[string]any{"name": "patch"})
 	all := map[string]*counts{}
 	for _, name := range reached {
@@ -23,6 +35,9 @@ func (r run) play(reached []string) int {
 			return complain(err)
 		}
 		all[name] = own
+	}
+	if dies {
+		endGroup()
 	}
 	code := exitOK
 	for _, own := range all {
@@ -35,6 +50,25 @@ func (r run) play(reached []string) int {
 	}
 	r.tell("stats", map[string]any{"hosts": all})
 	return code
+}
+
+// meet counts the faults that this run meets, and uses up those that meet one real run.
+func (r run) meet(reached []string) (dies, garbles bool, err error) {
+	err = Update(r.state, func(hosts *Hosts) error {
+		for _, name := range reached {
+			h := hosts.Hosts[name]
+			if h.Unreachable || !r.check && (h.Dies || h.Garbles) {
+				h.Met++
+			}
+			if r.check {
+				continue
+			}
+			dies, garbles = dies || h.Dies, garbles || h.Garbles
+			h.Dies, h.Garbles = false, false
+		}
+		return nil
+	})
+	return dies, garbles, err
 }
 
 // patch upgrades a host's packages one by one: what is cut off leaves some done, as in life.

@@ -54,6 +54,7 @@ type Server struct {
 	pace     time.Duration
 	objects  []*object
 	faults   []Fault
+	met      int
 	open     map[net.Conn]bool
 	serving  sync.WaitGroup
 }

@@ -3,6 +3,7 @@
 package resttest
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,17 +18,21 @@ type Faults struct {
 	now    func() time.Time
 	faults []*fault
 	met    int
+	held   int
 }
 
 type fault struct {
 	calls   string
-	left    int       // how many calls it still meets; ignored when until is set
-	until   time.Time // when it ends
-	status  int       // answered without effect
-	before  bool      // the connection is cut and nothing happens
-	after   bool      // it happens, then the connection is cut
-	body    string    // it happens, and this is answered instead
-	latency time.Duration
+	left    int           // how many calls it still meets; ignored when until or lasts is set
+	until   time.Time     // when it ends
+	lasts   time.Duration // it ends so long after the first call that it meets
+	status  int           // answered without effect
+	before  bool          // the connection is cut and nothing happens
+	after   bool          // it happens, then the connection is cut
+	body    string        // it happens, and this is answered instead
+	half    bool          // it happens, and half of the answer comes
+	latency time.Duration // before it happens
+	late    time.Duration // after it happened, before the answer
 }
 
 // SetClock replaces the clock by which FailFor ends.
@@ -47,6 +52,11 @@ func (f *Faults) FailFor(status int, d time.Duration, calls string) {
 	f.add(&fault{calls: calls, until: f.clock().Add(d), status: status})
 }
 
+// Outage answers calls with status for so long, beginning with the first call that it meets; nothing happens.
+func (f *Faults) Outage(status int, d time.Duration, calls string) {
+	f.add(&fault{calls: calls, lasts: d, status: status})
+}
+
 // CutBefore cuts the connection of the next count calls; nothing happens.
 func (f *Faults) CutBefore(count int, calls string) {
 	f.add(&fault{calls: calls, left: count, before: true})
@@ -62,9 +72,19 @@ func (f *Faults) WrongBody(body string, count int, calls string) {
 	f.add(&fault{calls: calls, left: count, body: body})
 }
 
+// HalfBody carries out the next count calls and answers the first half of the true answer.
+func (f *Faults) HalfBody(count int, calls string) {
+	f.add(&fault{calls: calls, left: count, half: true})
+}
+
 // Slow holds back the next count calls.
 func (f *Faults) Slow(d time.Duration, count int, calls string) {
 	f.add(&fault{calls: calls, left: count, latency: d})
+}
+
+// Late carries out the next count calls at once and holds back their answers.
+func (f *Faults) Late(d time.Duration, count int, calls string) {
+	f.add(&fault{calls: calls, left: count, late: d})
 }
 
 // Mend ends all faults.
@@ -81,10 +101,17 @@ func (f *Faults) Met() int {
 	return f.met
 }
 
+// Held counts the calls that are held back at this moment.
+func (f *Faults) Held() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.held
+}
+
 // Wrap is next with these faults before it.
 func (f *Faults) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		meet(f.take(r), next, w, r)
+		f.meet(f.take(r), next, w, r)
 	})
 }
 
@@ -112,11 +139,17 @@ func (f *Faults) take(r *http.Request) fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, one := range f.faults {
+		if !strings.HasPrefix(r.Method+" "+r.URL.Path, one.calls) {
+			continue
+		}
+		if one.lasts > 0 {
+			one.until, one.lasts = f.time().Add(one.lasts), 0
+		}
 		lasts := one.left > 0
 		if !one.until.IsZero() {
 			lasts = f.time().Before(one.until)
 		}
-		if lasts && strings.HasPrefix(r.Method+" "+r.URL.Path, one.calls) {
+		if lasts {
 			one.left--
 			f.met++
 			return *one
@@ -125,29 +158,61 @@ func (f *Faults) take(r *http.Request) fault {
 	return fault{}
 }
 
-func meet(one fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if one.latency > 0 {
-		select {
-		case <-time.After(one.latency):
-		case <-r.Context().Done():
-			return
-		}
+func (f *Faults) meet(one fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if !f.hold(r, one.latency) {
+		return
 	}
 	switch {
 	case one.before:
 		panic(http.ErrAbortHandler)
-	case one.after:
-		next.ServeHTTP(httptest.NewRecorder(), r)
-		panic(http.ErrAbortHandler)
 	case one.status != 0:
 		http.Error(w, http.StatusText(one.status), one.status)
-	case one.body != "":
+	case one.after, one.body != "", one.half, one.late > 0:
 		answer := httptest.NewRecorder()
 		next.ServeHTTP(answer, r)
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write([]byte(one.body))
+		f.spoil(one, answer, w, r)
 	default:
 		next.ServeHTTP(w, r)
 	}
+}
+
+// spoil passes an answer on as the fault wants it.
+func (f *Faults) spoil(one fault, answer *httptest.ResponseRecorder, w http.ResponseWriter, r *http.Request) {
+	if one.after || !f.hold(r, one.late) {
+		panic(http.ErrAbortHandler)
+	}
+	body := answer.Body.Bytes()
+	switch {
+	case one.body != "":
+		body = []byte(one.body)
+		w.Header().Set("Content-Type", "application/json")
+	case one.half:
+		body = body[:len(body)/2]
+		w.Header().Set("Content-Type", "application/json")
+	default:
+		maps.Copy(w.Header(), answer.Header())
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body)
+}
+
+// hold holds the call back; false: its caller has gone.
+func (f *Faults) hold(r *http.Request, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	f.holding(+1)
+	defer f.holding(-1)
+	select {
+	case <-time.After(d):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func (f *Faults) holding(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held += n
 }
