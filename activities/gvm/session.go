@@ -181,7 +181,7 @@ func brokenOff(ctx context.Context, command string, err error) error {
 	return fmt.Errorf("%s: the reply is not the XML that was expected", command)
 }
 
-var errTooLong = errors.New("the reply is too long")
+var errTooLong = errors.New("the reply is over its limit (16 MiB; a report 256 MiB)")
 
 // boundedReader gives each read its time and each reply its length.
 type boundedReader struct {
