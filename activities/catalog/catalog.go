@@ -28,11 +28,6 @@ type Casework interface {
 	CloseCase(ctx context.Context, req activities.CaseClose) (activities.None, error)
 }
 
-// Checker is a system that can say who it is, or what is wrong and how to mend it.
-type Checker interface {
-	Check(ctx context.Context) (string, error)
-}
-
 // Systems are the opened systems.
 type Systems struct {
 	Drivers  map[string]activities.Driver // by the name that actions give the system
@@ -50,8 +45,8 @@ type namedSource struct {
 }
 
 type namedChecker struct {
-	name    string
-	checker Checker
+	name  string // as below systems: in the config
+	check func(context.Context) (string, error)
 }
 
 // Open opens every configured system: it resolves their secrets and reads their certificates, and reaches none of
@@ -64,35 +59,35 @@ func Open(ctx context.Context, c Config) (*Systems, error) {
 		if faults = append(faults, wrap("wazuh", err)); err == nil {
 			s.wazuh, s.Drivers["wazuh"] = opened, opened
 			s.source("wazuh", opened)
-			s.checkers = append(s.checkers, namedChecker{"wazuh", opened})
+			s.checkers = append(s.checkers, namedChecker{"wazuh", opened.Check}, namedChecker{"wazuh.indexer", opened.CheckIndexer})
 		}
 	}
 	if c.MISP != nil {
 		opened, err := misp.Open(ctx, *c.MISP)
 		if faults = append(faults, wrap("misp", err)); err == nil {
 			s.source("misp", opened)
-			s.checkers = append(s.checkers, namedChecker{"misp", opened})
+			s.checkers = append(s.checkers, namedChecker{"misp", opened.Check})
 		}
 	}
 	if c.Cortex != nil {
 		opened, err := cortex.Open(ctx, *c.Cortex)
 		if faults = append(faults, wrap("cortex", err)); err == nil {
 			s.source("cortex", opened)
-			s.checkers = append(s.checkers, namedChecker{"cortex", opened})
+			s.checkers = append(s.checkers, namedChecker{"cortex", opened.Check})
 		}
 	}
 	if c.TheHive != nil {
 		opened, err := thehive.Open(ctx, *c.TheHive)
 		if faults = append(faults, wrap("thehive", err)); err == nil {
 			s.Cases = opened
-			s.checkers = append(s.checkers, namedChecker{"thehive", opened})
+			s.checkers = append(s.checkers, namedChecker{"thehive", opened.Check})
 		}
 	}
 	if c.PfSense != nil {
 		opened, err := pfsense.Open(ctx, *c.PfSense)
 		if faults = append(faults, wrap("pfsense", err)); err == nil {
 			s.Drivers["pfsense"] = opened
-			s.checkers = append(s.checkers, namedChecker{"pfsense", opened})
+			s.checkers = append(s.checkers, namedChecker{"pfsense", opened.Check})
 		}
 	}
 	return s, errors.Join(append(faults, s.openScanAndPatch(ctx, c)...)...)
@@ -103,14 +98,14 @@ func (s *Systems) openScanAndPatch(ctx context.Context, c Config) (faults []erro
 		opened, err := gvm.Open(ctx, *c.GVM)
 		if faults = append(faults, wrap("gvm", err)); err == nil {
 			s.scanner = opened
-			s.checkers = append(s.checkers, namedChecker{"gvm", opened})
+			s.checkers = append(s.checkers, namedChecker{"gvm", opened.Check})
 		}
 	}
 	if c.Ansible != nil {
 		opened, err := ansible.Open(ctx, *c.Ansible)
 		if faults = append(faults, wrap("ansible", err)); err == nil {
 			s.ansible = opened
-			s.checkers = append(s.checkers, namedChecker{"ansible", opened})
+			s.checkers = append(s.checkers, namedChecker{"ansible", opened.Check})
 		}
 	}
 	return faults

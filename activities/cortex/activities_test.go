@@ -230,13 +230,11 @@ func TestCheckNamesTheMend(t *testing.T) {
 		t.Errorf("version %q, %v", version, err)
 	}
 	t.Setenv("SALLYPORT_TEST_WRONG_KEY", "no-such-key")
-	tlsServer := cortextest.NewTLSServer(t)
 	broken := cortextest.NewServer(t)
 	broken.WrongBody("<html>", 1, "")
 	for want, c := range map[string]cortex.Config{
 		"the key is wrong":     {URL: server.URL, Key: "env:SALLYPORT_TEST_WRONG_KEY"},
 		"enabled: VirusTotal_": {URL: server.URL, Analyzers: []string{"Misspelt_1_0"}},
-		"set tls.ca":           {URL: tlsServer.URL},
 		"not":                  {URL: broken.URL},
 	} {
 		if _, err := open(t, c).Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "no-such-key") {

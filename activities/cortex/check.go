@@ -35,7 +35,7 @@ func (c *Cortex) Check(ctx context.Context) (version string, err error) {
 }
 
 func mended(err error) error {
-	mend := rest.Mend(err)
+	mend := ""
 	switch rest.Status(err) {
 	case 401:
 		mend = "the key is wrong or was revoked: create a new one for a user with role analyze, and put it where systems.cortex.key points"

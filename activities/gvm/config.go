@@ -2,7 +2,6 @@ package gvm
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -79,23 +78,11 @@ func Open(ctx context.Context, c Config) (*Scanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gvm.password: %w", err)
 	}
-	gmp := client{network: "unix", address: c.Address, user: c.User, password: password}
+	gmp := client{address: c.Address, user: c.User, password: password}
 	if !c.local() {
-		if gmp.trust, err = trustOf(c); err != nil {
+		if gmp.trust, err = c.TLS.Config(); err != nil {
 			return nil, fmt.Errorf("gvm: %w", err)
 		}
-		gmp.network = "tcp"
 	}
 	return &Scanner{gmp: gmp, config: c.withDefaults(), door: make(chan struct{}, 1)}, nil
-}
-
-func trustOf(c Config) (*tls.Config, error) {
-	trust, err := c.TLS.Config()
-	if err != nil {
-		return nil, err
-	}
-	if trust.ServerName == "" {
-		trust.ServerName, _, err = net.SplitHostPort(c.Address)
-	}
-	return trust, err
 }

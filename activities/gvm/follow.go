@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
-	"github.com/sallyport-soar/sallyport/internal/rest"
 )
 
 const (
@@ -145,9 +144,6 @@ func (s *Scanner) Check(ctx context.Context) (found string, err error) {
 		found = "GMP " + version
 		return nil
 	})
-	if mend := rest.Mend(err); mend != "" {
-		err = fmt.Errorf("%w: %s", err, mend)
-	}
 	return found, err
 }
 

@@ -260,7 +260,7 @@ func TestWrongPasswordAndForeignCertificateAreTold(t *testing.T) {
 	}
 	for name, trust := range map[string]rest.TLS{"unknown CA": {}, "another pin": {SHA256: strings.Repeat("ab", 32)}} {
 		_, err := open(t, s, func(c *gvm.Config) { c.TLS = trust }).Check(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "sha256") {
+		if !strings.Contains(rest.Mend(err, "gvm"), "gvm.tls.sha256") {
 			t.Errorf("%s: %v has no mend", name, err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/sallyport-soar/sallyport/internal/rest"
 )
 
 const (
@@ -21,9 +23,9 @@ const (
 // client reaches gvmd. It holds no connection: gvmd's sessions keep what they knew when they were opened (one that was
 // open while the feed was loaded gives reports without a CVE), so each piece of work opens its own.
 type client struct {
-	network, address string
-	trust            *tls.Config // nil for a unix socket
-	user, password   string
+	address        string
+	trust          *tls.Config // nil for a unix socket
+	user, password string
 }
 
 // session is one connection. GMP has no frames: a reply ends where its root element closes, one command at a time.
@@ -48,21 +50,20 @@ func (e *StatusError) Permanent() bool { return e.Code == 400 || e.Code == 403 }
 
 // dial opens a session that is not logged in.
 func (c client) dial(ctx context.Context) (*session, error) {
-	dialer := net.Dialer{Timeout: 15 * time.Second}
-	conn, err := dialer.DialContext(ctx, c.network, c.address)
+	conn, err := c.connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	if c.trust != nil {
-		secure := tls.Client(conn, c.trust)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("connect: %w", err)
-		}
-		conn = secure
-	}
 	bounded := &boundedReader{conn: conn}
 	return &session{conn: conn, bounded: bounded, replies: xml.NewDecoder(bounded)}, nil
+}
+
+func (c client) connect(ctx context.Context) (net.Conn, error) {
+	if c.trust != nil {
+		return rest.DialTLS(ctx, c.address, c.trust)
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "unix", c.address)
 }
 
 // with logs in on a new connection, does the work and closes it.
@@ -184,7 +185,7 @@ func brokenOff(ctx context.Context, command string, err error) error {
 	return fmt.Errorf("%s: the reply is not the XML that was expected", command)
 }
 
-var errTooLong = errors.New("the reply is too long")
+var errTooLong = errors.New("the reply is over its limit (16 MiB; a report 256 MiB)")
 
 // boundedReader gives each read its time and each reply its length.
 type boundedReader struct {

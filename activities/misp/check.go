@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/sallyport-soar/sallyport/internal/rest"
 )
 
 // expiresSoon is how long before its end a key is worth a word.
@@ -76,8 +74,5 @@ func (m *MISP) checkWarninglists(ctx context.Context) error {
 }
 
 func mended(err error) error {
-	if text := rest.Mend(err); text != "" {
-		return fmt.Errorf("misp: %w: %s", err, text)
-	}
 	return fmt.Errorf("misp: %w", err)
 }

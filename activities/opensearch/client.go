@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,12 +49,8 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opensearch: %w", err)
 	}
-	if c.ClientCert != "" {
-		pair, err := tls.LoadX509KeyPair(c.ClientCert, c.ClientKey)
-		if err != nil {
-			return nil, fmt.Errorf("opensearch: client_cert: %w", err)
-		}
-		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	if err := rest.WithKeyPair(transport.TLSClientConfig, c.ClientCert, c.ClientKey); err != nil {
+		return nil, fmt.Errorf("opensearch: %w", err)
 	}
 	password := ""
 	if c.Password != "" {
@@ -147,10 +144,16 @@ func pathTo(elements ...string) string {
 
 // broken keeps what went wrong and drops what is wrapped around it: the address, which may hold what a person typed.
 func broken(err error) error {
+	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return refused
+	}
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {
 			return err
+		}
+		if network, ok := inner.(*net.OpError); ok { //nolint:errorlint // one step of unwrapping at a time
+			return network
 		}
 		err = inner
 	}

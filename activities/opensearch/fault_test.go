@@ -100,7 +100,7 @@ func TestTLS(t *testing.T) {
 	}
 	unknown := good
 	unknown.TLS = rest.TLS{}
-	if err := ping(unknown); rest.Mend(err) == "" {
+	if err := ping(unknown); rest.Mend(err, "") == "" {
 		t.Errorf("an unknown CA: %v, with no mend", err)
 	}
 	wrong := good

@@ -218,7 +218,7 @@ func TestTLS(t *testing.T) {
 		t.Errorf("%q, %v", line, err)
 	}
 	firewall.CA = ""
-	if _, err := open(t, firewall).Check(t.Context()); !strings.Contains(rest.Mend(err), "set tls.ca") {
+	if _, err := open(t, firewall).Check(t.Context()); !strings.Contains(rest.Mend(err, ""), "set tls.ca") {
 		t.Errorf("an unknown CA: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
 
 	"github.com/sallyport-soar/sallyport/internal/config"
@@ -46,15 +47,24 @@ func (c Config) API(ctx context.Context) (*slack.Client, error) {
 	}
 	transport, err := rest.Transport(c.TLS)
 	if err != nil {
-		return nil, fmt.Errorf("slack %w", err)
+		return nil, fmt.Errorf("slack: %w", err)
 	}
 	options := []slack.Option{
 		slack.OptionAppLevelToken(app),
-		slack.OptionHTTPClient(&http.Client{Transport: transport, Timeout: 20 * time.Second}),
+		slack.OptionHTTPClient(&http.Client{Transport: rest.Bounded(transport), Timeout: 20 * time.Second}),
 		slack.OptionRetryConfig(slack.RetryConfig{MaxRetries: 3, RetryAfterDuration: time.Second, RetryAfterJitter: time.Second}),
 	}
 	if c.APIURL != "" {
 		options = append(options, slack.OptionAPIURL(c.APIURL))
 	}
 	return slack.New(bot, options...), nil
+}
+
+// Dialer opens Socket Mode's connection, whose address Slack names, with the same trust and the same way there.
+func (c Config) Dialer() (*websocket.Dialer, error) {
+	trust, err := c.TLS.Config()
+	if err != nil {
+		return nil, fmt.Errorf("slack: %w", err)
+	}
+	return &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 10 * time.Second, TLSClientConfig: trust}, nil
 }

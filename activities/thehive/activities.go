@@ -239,9 +239,6 @@ func (h *Hive) ref(c hiveCase) activities.CaseRef {
 
 // mend says what an operator can do about err, or "".
 func mend(err error) string {
-	if text := rest.Mend(err); text != "" {
-		return text
-	}
 	switch rest.Status(err) {
 	case 401:
 		return "the key is wrong or was revoked: create a new one for the service account, and put it where systems.thehive.key points"

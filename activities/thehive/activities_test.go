@@ -231,10 +231,6 @@ func TestCheckNamesTheMend(t *testing.T) {
 			_, err := openWith(t, thehive.Config{URL: server.URL}, "no-such-key").Check(t.Context())
 			return err
 		},
-		"set tls.ca": func(t *testing.T) error {
-			_, err := open(t, thehivetest.NewTLSServer(t).URL).Check(t.Context())
-			return err
-		},
 		"read-only": func(t *testing.T) error {
 			expired := thehivetest.NewServer(t)
 			expired.Expire()

@@ -2,6 +2,7 @@ package wazuh_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -154,7 +155,9 @@ func TestCheckNamesTheMend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := open(t)
 			tt.breakIt(w)
-			if _, err := w.Check(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
+			_, err := w.Check(t.Context())
+			_, indexer := w.CheckIndexer(t.Context())
+			if err = errors.Join(err, indexer); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Check says what Wazuh is, and what is missing: its version, the API user's rights, the indexer. Whether our program
-// lies on an agent can't be known from here: the first block there tells.
+// Check says what Wazuh is, and what is missing: its version, the API user's rights. Whether our program lies on an agent
+// can't be known from here: the first block there tells. CheckIndexer looks at the rest.
 func (w *Wazuh) Check(ctx context.Context) (string, error) {
 	version, err := w.api.about(ctx)
 	if err != nil {
@@ -25,13 +25,12 @@ func (w *Wazuh) Check(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = errors.Join(missing(rights), w.checkIndexer(ctx))
 	active := len(pick(all, func(a agent) bool { return a.Status == "active" && isAgent(a.ID) }))
 	line := fmt.Sprintf("Wazuh %.20s, %d active agents; whether %s is on an agent shows at the first block there", version, active, w.program)
 	if rights["active-response:command"]["agent:id:*"] == "allow" {
 		line += "; the API user may start programs on every agent: better allow active-response:command on those in question only"
 	}
-	return line, err
+	return line, missing(rights)
 }
 
 // missing names the rights that the API user lacks altogether. Wazuh answers a list without rights with an empty one, so
@@ -49,11 +48,12 @@ func missing(rights map[string]map[string]string) (err error) {
 	return err
 }
 
-func (w *Wazuh) checkIndexer(ctx context.Context) error {
+// CheckIndexer tries what is read in the indexer.
+func (w *Wazuh) CheckIndexer(ctx context.Context) (string, error) {
 	for _, pattern := range []string{w.indexer.alerts, w.indexer.states} {
 		if _, err := w.indexer.search(ctx, pattern, object{"size": 0, "query": object{"match_all": object{}}}); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return w.indexer.alerts + " and " + w.indexer.states + " can be read", nil
 }

@@ -87,7 +87,7 @@ func TestTLS(t *testing.T) {
 		t.Errorf("%q, %v", line, err)
 	}
 	manager.CA = ""
-	if _, err := connect(t, manager, indexer.URL).Check(t.Context()); !strings.Contains(rest.Mend(err), "set tls.ca") {
+	if _, err := connect(t, manager, indexer.URL).Check(t.Context()); !strings.Contains(rest.Mend(err, ""), "set tls.ca") {
 		t.Errorf("an unknown CA: %v", err)
 	}
 }

@@ -16,9 +16,6 @@ import (
 	"time"
 )
 
-// maxBody bounds what is read of any answer, so that a broken peer can't exhaust the worker.
-const maxBody = 64 << 20
-
 // Client is one remote API: its base address, the headers that open it, and how it is reached.
 type Client struct {
 	base   *url.URL
@@ -37,7 +34,7 @@ func Open(address string, header http.Header, trust TLS, timeout time.Duration) 
 		return nil, err
 	}
 	return &Client{base: base, header: header, http: &http.Client{
-		Transport:     transport,
+		Transport:     Bounded(transport),
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -110,12 +107,9 @@ func (c *Client) Exchange(ctx context.Context, method, ref string, header http.H
 		return Answer{}, fmt.Errorf("%s %s: %w", method, pathOf(ref), withoutURL(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return Answer{}, fmt.Errorf("read %s %s: %w", method, pathOf(ref), err)
-	}
-	if len(text) > maxBody {
-		return Answer{}, fmt.Errorf("read %s %s: answer over %d bytes", method, pathOf(ref), maxBody)
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: text}, nil
 }

@@ -65,25 +65,28 @@ func comparePin(state tls.ConnectionState, want [sha256.Size]byte) error {
 		return errors.New("tls: peer showed no certificate")
 	}
 	if got := sha256.Sum256(state.PeerCertificates[0].Raw); got != want {
-		return fmt.Errorf("tls: peer's certificate has fingerprint %x, not the pinned one", got)
+		return &pinError{got}
 	}
 	return nil
 }
 
-// Mend says in one sentence how to mend a TLS failure, or "" if err is none.
-func Mend(err error) string {
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &unknown):
-		return "its certificate is signed by a CA that this machine does not know: set tls.ca to that CA's file, or tls.sha256 to the certificate's fingerprint"
-	case errors.As(err, &name):
-		return "its certificate is for another name: set tls.server_name to the name in it, or tls.sha256 to its fingerprint"
-	case errors.As(err, &invalid):
-		return "its certificate is not valid now (expired, or the clocks differ): renew it"
-	case err != nil && strings.Contains(err.Error(), "not the pinned one"):
-		return "the peer shows another certificate than tls.sha256 pins: if it was renewed on purpose, set the new fingerprint"
+// pinError is a certificate that is not the pinned one.
+type pinError struct{ got [sha256.Size]byte }
+
+// Error implements error.
+func (e *pinError) Error() string {
+	return fmt.Sprintf("tls: peer's certificate has fingerprint %x, not the pinned one", e.got)
+}
+
+// WithKeyPair adds our own certificate, for a peer that asks for one. Without files it changes nothing.
+func WithKeyPair(config *tls.Config, certFile, keyFile string) error {
+	if certFile == "" {
+		return nil
 	}
-	return ""
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return fmt.Errorf("client_cert: %w", err)
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return nil
 }

@@ -13,23 +13,23 @@ import (
 func checkCommand(streams IO) *cobra.Command {
 	var output string
 	command := &cobra.Command{
-		Use: "check", Short: "Try everything that the config names, and say how to mend what is wrong", Args: cobra.NoArgs,
-		Long:    "One line each: Temporal, the state cluster, every stream, every system, the rules, and whether the people can\nsatisfy the policy. Exit code 1 if anything is wrong.",
-		Example: "  sallyport check --config sallyport.yaml\n  sallyport check -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
+		Use: "check [NAME...]", Short: "Try everything that the config names, and say how to mend what is wrong",
+		Long:    "One line each: Temporal, the state cluster, every stream, every system, the rules, and whether the people can\nsatisfy the policy; or the lines of these names alone. Exit code 1 if anything is wrong.",
+		Example: "  sallyport check --config sallyport.yaml\n  sallyport check misp pfsense\n  sallyport check -o json",
+		RunE: func(c *cobra.Command, names []string) error {
 			o, err := openOffice(c)
 			if err != nil {
 				return err
 			}
-			return checkAll(c.Context(), streams, o, output)
+			return checkAll(c.Context(), streams, o, output, names)
 		},
 	}
 	outputFlag(command, &output)
 	return command
 }
 
-func checkAll(ctx context.Context, streams IO, o *office, output string) error {
-	checked := daemon.Check(ctx, o.config)
+func checkAll(ctx context.Context, streams IO, o *office, output string, names []string) error {
+	checked := daemon.Check(ctx, o.config, names...)
 	if output == "json" {
 		if err := writeJSON(streams, checked); err != nil {
 			return err

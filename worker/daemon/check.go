@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/client"
@@ -16,35 +17,57 @@ import (
 	"github.com/sallyport-soar/sallyport/rules"
 )
 
-// Check tries everything that the config names, in the order in which an operator would mend it.
-func Check(ctx context.Context, c Config) (checked []catalog.Checked) {
-	one := func(name string, check func(context.Context) (string, error)) {
-		checked = append(checked, catalog.CheckOne(ctx, name, check))
-	}
-	one("temporal", c.checkTemporal)
-	one("opensearch", func(ctx context.Context) (string, error) { return checkCluster(ctx, c.OpenSearch, "") })
-	for _, stream := range c.Detect.Streams {
-		cluster := c.OpenSearch
-		if stream.Cluster != "" {
-			cluster = c.Clusters[stream.Cluster]
+// Check tries everything that the config names, or what is asked for by name, in the order in which an operator would
+// mend it. A name that is no line of it is a fault of its own.
+func Check(ctx context.Context, c Config, only ...string) (checked []catalog.Checked) {
+	asked := func(name string) bool { return len(only) == 0 || slices.Contains(only, name) }
+	for _, part := range c.parts() {
+		if asked(part.name) {
+			checked = append(checked, catalog.CheckOne(ctx, part.name, part.at, part.check))
 		}
-		one("stream "+stream.Name, func(ctx context.Context) (string, error) { return checkCluster(ctx, cluster, stream.Index) })
-	}
-	one("rules", c.checkRules)
-	one("policy", c.checkPolicy)
-	one("protected assets", c.checkProtected)
-	one("grant key", func(context.Context) (string, error) {
-		_, err := policy.LoadPrivateKey(c.Keys.Grant)
-		return "there", err
-	})
-	if c.Systems.Slack != nil && c.Systems.Slack.Enabled() {
-		one("slack", c.checkSlack)
 	}
 	systems, err := catalog.Open(ctx, c.Systems)
 	if err != nil {
-		one("systems", func(context.Context) (string, error) { return "", err })
+		checked = append(checked, catalog.Checked{Name: "systems", Fault: err.Error()})
 	}
-	return append(checked, systems.Check(ctx)...)
+	checked = append(checked, systems.Check(ctx, asked)...)
+	for _, name := range only {
+		if !slices.ContainsFunc(checked, func(line catalog.Checked) bool { return line.Name == name }) {
+			checked = append(checked, catalog.Checked{Name: name, Fault: "nothing of that name is configured", Mend: "`sallyport check` alone lists what is"})
+		}
+	}
+	return checked
+}
+
+// part is one line of Check: its name, where its settings stand in the config, and what tries it.
+type part struct {
+	name, at string
+	check    func(context.Context) (string, error)
+}
+
+func (c Config) parts() []part {
+	list := []part{
+		{"temporal", "temporal", c.checkTemporal},
+		{"opensearch", "opensearch", func(ctx context.Context) (string, error) { return checkCluster(ctx, c.OpenSearch, "") }},
+	}
+	for _, stream := range c.Detect.Streams {
+		cluster, at := c.OpenSearch, "opensearch"
+		if stream.Cluster != "" {
+			cluster, at = c.Clusters[stream.Cluster], "clusters."+stream.Cluster
+		}
+		list = append(list, part{"stream " + stream.Name, at, func(ctx context.Context) (string, error) { return checkCluster(ctx, cluster, stream.Index) }})
+	}
+	list = append(list, part{"rules", "content", c.checkRules}, part{"policy", "people", c.checkPolicy},
+		part{"protected assets", "protected", c.checkProtected}, part{"grant key", "keys.grant", c.checkGrantKey})
+	if c.Systems.Slack != nil && c.Systems.Slack.Enabled() {
+		list = append(list, part{"slack", "systems.slack", c.checkSlack})
+	}
+	return list
+}
+
+func (c Config) checkGrantKey(context.Context) (string, error) {
+	_, err := policy.LoadPrivateKey(c.Keys.Grant)
+	return "there", err
 }
 
 // DialOnce opens a client, or says at once that nobody answers.
@@ -54,10 +77,13 @@ func (t Temporal) DialOnce(ctx context.Context, logger *slog.Logger) (client.Cli
 		return nil, err
 	}
 	c, err := client.DialContext(ctx, options)
-	if err != nil {
-		return nil, fmt.Errorf("temporal at %s does not answer: %w (is it running, and does temporal.address name it?)", t.Address, err)
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	if refused := t.tryTLS(ctx); refused != nil {
+		err = refused
+	}
+	return nil, fmt.Errorf("temporal at %s does not answer: %w (is it running, and does temporal.address name it?)", t.Address, err)
 }
 
 func (c Config) checkSlack(ctx context.Context) (string, error) {
@@ -65,7 +91,14 @@ func (c Config) checkSlack(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return slack.New(api, c.Systems.Slack.Channel, nil).Check(ctx)
+	found, err := slack.New(api, c.Systems.Slack.Channel, nil).Check(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, _, err := api.StartSocketModeContext(ctx); err != nil { // asks for an address; opens no connection there
+		return "", fmt.Errorf("apps.connections.open: %w (check app_token)", err)
+	}
+	return found, nil
 }
 
 func (c Config) checkTemporal(ctx context.Context) (string, error) {

@@ -31,6 +31,10 @@ func (d *daemon) startGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	dialer, err := d.config.Systems.Slack.Dialer()
+	if err != nil {
+		return err
+	}
 	people := slack.New(api, d.config.Systems.Slack.Channel, key)
 	err = d.worker(activities.GatewayQueue, worker.Options{DisableWorkflowWorker: true}, func(w worker.Worker) {
 		activities.Bind(w, activities.AskPeople, people.AskPeople)
@@ -39,7 +43,7 @@ func (d *daemon) startGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clicks := &gateway.Gateway{API: api, Temporal: d.temporal, Key: key, People: map[string]string{}, Channel: d.config.Systems.Slack.Channel, Log: d.log}
+	clicks := &gateway.Gateway{API: api, Dialer: dialer, Temporal: d.temporal, Key: key, People: map[string]string{}, Channel: d.config.Systems.Slack.Channel, Log: d.log}
 	for _, person := range d.config.People {
 		if person.Slack != "" {
 			clicks.People[person.Slack] = person.Name

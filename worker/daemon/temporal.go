@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"time"
@@ -16,13 +17,15 @@ import (
 // Temporal says where the durable engine is. Address names a server of your own; `sallyport up` brings its own and
 // reads store, data_dir, postgres and ui_address instead.
 type Temporal struct {
-	Address   string        `yaml:"address" doc:"host:port of Temporal's frontend; not read by up, which brings its own"`
-	Namespace string        `yaml:"namespace" doc:"namespace of all workflows; made when it is not there"`
-	Retention time.Duration `yaml:"retention" doc:"how long Temporal keeps ended workflows; incidents' records outlive it"`
-	TLS       rest.TLS      `yaml:"tls,omitempty" doc:"whom to trust; set any of it and the connection uses TLS"`
-	UseTLS    bool          `yaml:"use_tls,omitempty" doc:"use TLS with the system's roots"`
-	APIKey    config.Secret `yaml:"api_key,omitempty" doc:"API key, for Temporal Cloud" example:"env:TEMPORAL_API_KEY"`
-	UIBase    string        `yaml:"ui_base,omitempty" doc:"address of the Temporal UI, for links in cards and cases" example:"https://temporal.example"`
+	Address    string        `yaml:"address" doc:"host:port of Temporal's frontend; not read by up, which brings its own"`
+	Namespace  string        `yaml:"namespace" doc:"namespace of all workflows; made when it is not there"`
+	Retention  time.Duration `yaml:"retention" doc:"how long Temporal keeps ended workflows; incidents' records outlive it"`
+	TLS        rest.TLS      `yaml:"tls,omitempty" doc:"whom to trust; set any of it and the connection uses TLS"`
+	UseTLS     bool          `yaml:"use_tls,omitempty" doc:"use TLS with the system's roots"`
+	ClientCert string        `yaml:"client_cert,omitempty" doc:"file with our certificate (PEM), for a frontend that asks for one (mTLS)"`
+	ClientKey  string        `yaml:"client_key,omitempty" doc:"file with its key (PEM, unencrypted)"`
+	APIKey     config.Secret `yaml:"api_key,omitempty" doc:"API key, for Temporal Cloud" example:"env:TEMPORAL_API_KEY"`
+	UIBase     string        `yaml:"ui_base,omitempty" doc:"address of the Temporal UI, for links in cards and cases" example:"https://temporal.example"`
 
 	Store     string   `yaml:"store" doc:"for up: sqlite (evaluation: the file is disposable) or postgres (an office)"`
 	DataDir   string   `yaml:"data_dir" doc:"for up with sqlite: folder of the database file"`
@@ -41,6 +44,9 @@ type Postgres struct {
 
 func (t Temporal) validate() (faults config.Faults) {
 	faults = append(faults, config.Required("namespace", t.Namespace)...)
+	if (t.ClientCert == "") != (t.ClientKey == "") {
+		faults = append(faults, config.Fault{Field: "client_cert", Problem: "client_cert and client_key belong together", Mend: "set both or neither"})
+	}
 	if t.Retention < 24*time.Hour {
 		faults = append(faults, config.Fault{Field: "retention", Problem: "is under 24h", Mend: "Temporal keeps at least a day; 720h is our default"})
 	}
@@ -83,13 +89,11 @@ func (t Temporal) Dial(ctx context.Context, logger *slog.Logger, metrics client.
 
 func (t Temporal) options(ctx context.Context, logger *slog.Logger, metrics client.MetricsHandler) (client.Options, error) {
 	options := client.Options{HostPort: t.Address, Namespace: t.Namespace, Logger: log.NewStructuredLogger(logger), MetricsHandler: metrics}
-	if t.UseTLS || t.TLS != (rest.TLS{}) {
-		trust, err := t.TLS.Config()
-		if err != nil {
-			return options, fmt.Errorf("temporal: %w", err)
-		}
-		options.ConnectionOptions.TLS = trust
+	trust, err := t.trust()
+	if err != nil {
+		return options, fmt.Errorf("temporal: %w", err)
 	}
+	options.ConnectionOptions.TLS = trust
 	if t.APIKey != "" {
 		key, err := t.APIKey.Resolve(ctx)
 		if err != nil {
@@ -98,4 +102,30 @@ func (t Temporal) options(ctx context.Context, logger *slog.Logger, metrics clie
 		options.Credentials = client.NewAPIKeyStaticCredentials(key)
 	}
 	return options, nil
+}
+
+// trust is nil for a connection without TLS.
+func (t Temporal) trust() (*tls.Config, error) {
+	if !t.UseTLS && t.TLS == (rest.TLS{}) && t.ClientCert == "" {
+		return nil, nil
+	}
+	trust, err := t.TLS.Config()
+	if err != nil {
+		return nil, err
+	}
+	return trust, rest.WithKeyPair(trust, t.ClientCert, t.ClientKey)
+}
+
+// tryTLS says what TLS refuses: the SDK's own error is a text without the certificate.
+func (t Temporal) tryTLS(ctx context.Context) error {
+	trust, err := t.trust()
+	if err != nil || trust == nil {
+		return err
+	}
+	trust.NextProtos = []string{"h2"}
+	conn, err := rest.DialTLS(ctx, t.Address, trust)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gorilla/websocket"
 	slackapi "github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
 	"go.temporal.io/sdk/client"
@@ -26,9 +27,13 @@ const (
 	completeWithin = 30 * time.Second
 )
 
+// maxMessage bounds one message of Socket Mode: a click with its card has a few KiB.
+const maxMessage = 4 << 20
+
 // Gateway listens to one Slack app.
 type Gateway struct {
 	API      *slackapi.Client
+	Dialer   *websocket.Dialer // for Socket Mode
 	Temporal client.Client
 	Key      ed25519.PrivateKey // the gateway's: seals buttons, vouches for who pressed them
 	People   map[string]string  // Slack user id -> the person's name in config
@@ -38,7 +43,7 @@ type Gateway struct {
 
 // Run listens until ctx ends. It reconnects by itself; an error means that it can't go on: a wrong token, say.
 func (g *Gateway) Run(ctx context.Context) error {
-	socket := socketmode.New(g.API)
+	socket := socketmode.New(g.API, socketmode.OptionDialer(g.Dialer), socketmode.OptionReadLimit(maxMessage))
 	clicks := make(chan socketmode.Event, 64)
 	for range 4 {
 		go func() {

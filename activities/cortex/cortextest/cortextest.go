@@ -73,14 +73,9 @@ type Server struct {
 }
 
 // NewServer starts a Cortex that stops with the test.
-func NewServer(tb testing.TB) *Server { return serve(tb, httptest.NewServer) }
-
-// NewTLSServer is NewServer over TLS, with httptest's self-signed certificate.
-func NewTLSServer(tb testing.TB) *Server { return serve(tb, httptest.NewTLSServer) }
-
-func serve(tb testing.TB, start func(http.Handler) *httptest.Server) *Server {
+func NewServer(tb testing.TB) *Server {
 	cortex := New()
-	server := &Server{Cortex: cortex, Server: start(cortex)}
+	server := &Server{Cortex: cortex, Server: httptest.NewServer(cortex)}
 	tb.Cleanup(server.Close)
 	return server
 }

@@ -61,14 +61,9 @@ type Server struct {
 }
 
 // NewServer starts a MISP that stops with the test.
-func NewServer(tb testing.TB) *Server { return serve(tb, httptest.NewServer) }
-
-// NewTLSServer is NewServer over TLS, with httptest's self-signed certificate.
-func NewTLSServer(tb testing.TB) *Server { return serve(tb, httptest.NewTLSServer) }
-
-func serve(tb testing.TB, start func(http.Handler) *httptest.Server) *Server {
+func NewServer(tb testing.TB) *Server {
 	misp := New()
-	server := &Server{MISP: misp, Server: start(misp)}
+	server := &Server{MISP: misp, Server: httptest.NewServer(misp)}
 	tb.Cleanup(server.Close)
 	return server
 }

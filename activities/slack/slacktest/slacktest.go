@@ -88,7 +88,11 @@ func (s *Server) call(r *http.Request) map[string]any {
 	case "/auth.test":
 		return map[string]any{"ok": true, "user": "sallyport", "team": "office", "user_id": "U0BOT", "team_id": Team}
 	case "/apps.connections.open":
-		return map[string]any{"ok": true, "url": "ws://" + r.Host + "/socket"}
+		scheme := "ws"
+		if r.TLS != nil {
+			scheme = "wss"
+		}
+		return map[string]any{"ok": true, "url": scheme + "://" + r.Host + "/socket"}
 	case "/chat.postMessage", "/chat.postEphemeral":
 		return s.post(r)
 	case "/chat.update":
@@ -173,7 +177,8 @@ func (s *Server) faulty(w http.ResponseWriter, path string, after bool) bool {
 	return true
 }
 
-var upgrader = websocket.Upgrader{}
+// upgrader takes any origin, as Slack does: clients are no browsers.
+var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 
 func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	conn, err := upgrader.Upgrade(w, r, nil)
