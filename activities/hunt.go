@@ -8,8 +8,8 @@ var (
 	ReadHunt = Step[HuntRequest, Hunt]{"ReadHunt"}
 	// RunHunt runs a hunt's queries over its bounded window and weighs what they found.
 	RunHunt = Step[Hunt, HuntOutcome]{"RunHunt"}
-	// RecordHunt writes the outcome, and what it proves as detections into the ledger. Repeating it changes nothing.
-	RecordHunt = Step[HuntOutcome, None]{"RecordHunt"}
+	// RecordHunt writes what a hunt proves as detections into the ledger, and its outcome. Repeating it changes nothing.
+	RecordHunt = Step[HuntRecord, None]{"RecordHunt"}
 )
 
 // HuntRequest names a hunt.
@@ -42,7 +42,7 @@ const (
 	Inconclusive = "inconclusive"
 )
 
-// HuntOutcome is what a hunt found, as known at the watermarks.
+// HuntOutcome is what a hunt found, as known at the watermark of its stream: all that was acknowledged before it.
 type HuntOutcome struct {
 	Hunt       string               `json:"hunt"`
 	Run        string               `json:"run"`
@@ -50,7 +50,7 @@ type HuntOutcome struct {
 	Version    string               `json:"version"`
 	Outcome    string               `json:"outcome"` // Proved, Disproved, Inconclusive
 	Reason     string               `json:"reason"`
-	Watermarks map[string]time.Time `json:"watermarks"` // of each stream, index time
+	Watermarks map[string]time.Time `json:"watermarks"` // by stream, index time
 	From       time.Time            `json:"from"`
 	To         time.Time            `json:"to"`
 	Proofs     []HuntProof          `json:"found,omitempty"` // at most 100
@@ -59,7 +59,16 @@ type HuntOutcome struct {
 }
 
 // String is the outcome's line on the analysts' screen.
-func (o HuntOutcome) String() string { return o.Hunt + " " + o.Outcome }
+func (o HuntOutcome) String() string { return o.Hunt + " " + o.Outcome + ": " + o.Reason }
+
+// HuntRecord is a hunt that ran and what came of it: what is recorded.
+type HuntRecord struct {
+	Hunt    Hunt        `json:"hunt"`
+	Outcome HuntOutcome `json:"outcome"`
+}
+
+// String is the record's line on the analysts' screen.
+func (r HuntRecord) String() string { return r.Outcome.String() }
 
 // HuntProof is one thing that proves a hunt's hypothesis.
 type HuntProof struct {

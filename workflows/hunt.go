@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -21,11 +23,26 @@ func Hunt(ctx workflow.Context, req activities.HuntRequest) (activities.HuntOutc
 	bounded := quick
 	bounded.StartToCloseTimeout = hunt.Timeout + time.Minute
 	outcome, err := do(workflow.WithActivityOptions(ctx, bounded), activities.RunHunt, hunt)
-	if err != nil {
-		return outcome, fmt.Errorf("run hunt: %w", err)
+	if temporal.IsCanceledError(err) {
+		return outcome, err
 	}
-	if _, err := do(ctx, activities.RecordHunt, outcome); err != nil {
+	if err != nil { // nobody answered: that is no "nothing found"
+		outcome = unanswered(hunt, workflow.Now(ctx).UTC(), err)
+	}
+	workflow.SetCurrentDetails(ctx, "### "+escape(hunt.Title)+"\n\n"+escape(outcome.String())+"\n")
+	if _, err := do(workflow.WithActivityOptions(ctx, patient), activities.RecordHunt, activities.HuntRecord{Hunt: hunt, Outcome: outcome}); err != nil {
 		return outcome, fmt.Errorf("record hunt: %w", err)
 	}
 	return outcome, nil
+}
+
+// unanswered is the outcome of a hunt whose cluster did not answer, however often it was asked.
+func unanswered(h activities.Hunt, at time.Time, err error) activities.HuntOutcome {
+	reason := err.Error()
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		reason = failed.Message()
+	}
+	return activities.HuntOutcome{
+		Hunt: h.ID, Run: h.Run, Title: h.Title, Version: h.Version, Outcome: activities.Inconclusive, Reason: "not answered: " + clip(reason, 300), At: at,
+	}
 }

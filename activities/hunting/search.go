@@ -3,8 +3,9 @@ package hunting
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
+	"net/http"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/sallyport-soar/sallyport/rules/hunt"
 )
 
-// Bounds of one hunt: rows of its stack, and proofs that its outcome keeps.
+// Bounds of one hunt: combinations that it counts, proofs that its outcome keeps, and combinations of one answer.
 const (
 	maxRows   = 50_000
 	maxProofs = 100
@@ -22,69 +23,23 @@ const (
 
 // search is one hunt over one stream.
 type search struct {
-	stream Stream
-	hunt   hunt.Hunt
+	stream    Stream
+	hunt      hunt.Hunt
+	baselines baselines
+	silent    string // why silence proves nothing, if it does not
 }
 
-func (s search) run(ctx context.Context, o activities.HuntOutcome) (activities.HuntOutcome, error) {
-	missing, err := s.missingFields(ctx, o.From, o.To)
-	if err != nil {
-		return o, err
-	}
-	if len(missing) > 0 {
-		return inconclusive(o, "no document of the last %s has %s", s.hunt.Lookback, strings.Join(missing, ", ")), nil
-	}
-	now, err := s.stack(ctx, o.From, o.To)
-	if err != nil {
-		return o, err
-	}
-	o.Documents = now.documents
-	if reason := s.tooLittle(now, "the window"); reason != "" {
-		return inconclusive(o, "%s", reason), nil
-	}
-	rows := now.rows
-	if s.hunt.Analysis.Method == hunt.NewTerms {
-		known, err := s.stack(ctx, o.From.Add(-s.hunt.Baseline), o.From)
-		if err != nil {
-			return o, err
-		}
-		if reason := s.tooLittle(known, "the baseline"); reason != "" {
-			return inconclusive(o, "%s", reason), nil
-		}
-		rows = slices.DeleteFunc(rows, func(r row) bool { return known.has(r) })
-	} else {
-		rows = slices.DeleteFunc(rows, func(r row) bool { return r.count > s.hunt.Analysis.MaxCount })
-	}
-	return s.conclude(ctx, o, rows)
+// partial reports whether the answer lacks shards: with status 200, or with the 503 of a search that needs all of them.
+func partial(err error) bool {
+	var fault *opensearch.Fault
+	return errors.Is(err, opensearch.ErrIncomplete) ||
+		errors.As(err, &fault) && fault.Status == http.StatusServiceUnavailable && fault.Type == "search_phase_execution_exception"
 }
 
-func (s search) tooLittle(k stack, what string) string {
-	switch {
-	case k.truncated:
-		return fmt.Sprintf("%s has more than %d combinations: narrow the query", what, maxRows)
-	case k.documents < s.hunt.MinDocs:
-		return fmt.Sprintf("%s holds %d documents, and fewer than %d prove nothing", what, k.documents, s.hunt.MinDocs)
-	}
-	return ""
-}
-
-func (s search) conclude(ctx context.Context, o activities.HuntOutcome, rows []row) (activities.HuntOutcome, error) {
-	if len(rows) == 0 {
-		o.Outcome, o.Reason = activities.Disproved, fmt.Sprintf("nothing among %d documents", o.Documents)
-		return o, nil
-	}
-	o.Outcome, o.Reason = activities.Proved, fmt.Sprintf("%d combinations among %d documents", len(rows), o.Documents)
-	if len(rows) > maxProofs {
-		o.Reason += fmt.Sprintf("; the first %d are kept", maxProofs)
-	}
-	for _, r := range rows[:min(len(rows), maxProofs)] {
-		proof, err := s.proof(ctx, o, r)
-		if err != nil {
-			return o, err
-		}
-		o.Proofs = append(o.Proofs, proof)
-	}
-	return o, nil
+// refused reports whether the same question would get the same refusal again.
+func refused(err error) bool {
+	var fault *opensearch.Fault
+	return errors.As(err, &fault) && fault.Permanent()
 }
 
 // clause is the hunt's query bounded to a window.
@@ -110,24 +65,38 @@ func (s search) missingFields(ctx context.Context, from, to time.Time) (missing 
 	return missing, nil
 }
 
-// row is one combination: the values of Fields(), in order.
+// row is one combination: the values of Fields(), in order, as the cluster spells them.
 type row struct {
-	values []string
+	values []json.RawMessage
 	count  int64
 }
 
+// by is the key of the row's by-fields alone.
+func (r row) by(h hunt.Hunt) string {
+	parts := make([]string, len(h.Analysis.By))
+	for i := range h.Analysis.By {
+		parts[i] = text(r.values[i])
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// text is a value as people read it.
+func text(value json.RawMessage) (plain string) {
+	if json.Unmarshal(value, &plain) == nil {
+		return plain
+	}
+	return string(value)
+}
+
+// stack is every combination of a window.
 type stack struct {
 	rows      []row
-	seen      map[string]bool // combinations of the by-fields alone
 	documents int64
 	truncated bool
 }
 
-func (k stack) has(r row) bool { return k.seen[strings.Join(r.values, "\x00")] }
-
 // stack counts every combination exactly, page by page: a composite aggregation misses none, unlike rare_terms.
 func (s search) stack(ctx context.Context, from, to time.Time) (k stack, err error) {
-	k.seen = map[string]bool{}
 	fields := s.hunt.Fields()
 	var after json.RawMessage
 	for {
@@ -138,10 +107,9 @@ func (s search) stack(ctx context.Context, from, to time.Time) (k stack, err err
 		for _, bucket := range answer.Aggregations.Stack.Buckets {
 			r := row{count: bucket.Count}
 			for i := range fields {
-				r.values = append(r.values, fmt.Sprint(bucket.Key[fmt.Sprintf("f%d", i)]))
+				r.values = append(r.values, bucket.Key[fmt.Sprintf("f%d", i)])
 			}
 			k.rows, k.documents = append(k.rows, r), k.documents+bucket.Count
-			k.seen[strings.Join(r.values, "\x00")] = true
 		}
 		if after = answer.Aggregations.Stack.After; len(after) == 0 || len(answer.Aggregations.Stack.Buckets) == 0 {
 			return k, nil
@@ -159,8 +127,8 @@ type stackAnswer struct {
 		Stack struct {
 			After   json.RawMessage `json:"after_key"`
 			Buckets []struct {
-				Key   map[string]any `json:"key"`
-				Count int64          `json:"doc_count"`
+				Key   map[string]json.RawMessage `json:"key"`
+				Count int64                      `json:"doc_count"`
 			} `json:"buckets"`
 		} `json:"stack"`
 	} `json:"aggregations"`
@@ -185,26 +153,33 @@ func (s search) page(ctx context.Context, fields []string, from, to time.Time, a
 	return answer, nil
 }
 
-// proof fetches the newest event of a combination: the evidence that the detection points at.
+// proof fetches the first event of a combination: the evidence that the detection points at. The first stays the first
+// when more come, so a later run points at the same.
 func (s search) proof(ctx context.Context, o activities.HuntOutcome, r row) (p activities.HuntProof, err error) {
 	fields := s.hunt.Fields()
 	p = activities.HuntProof{Count: r.count, Values: map[string]string{}, At: o.To}
 	terms := make([]any, len(fields))
 	for i, field := range fields {
-		p.Values[field] = r.values[i]
+		p.Values[field] = text(r.values[i])
 		terms[i] = map[string]any{"term": map[string]any{field: r.values[i]}}
 		if field == s.hunt.Analysis.Entity.Field {
-			p.Entity = r.values[i]
+			p.Entity = text(r.values[i])
 		}
 	}
 	var answer opensearch.Result
-	body := map[string]any{"size": 1, "query": s.clause(o.From, o.To, terms...), "sort": []any{map[string]any{s.hunt.TimeField: "desc"}}}
+	body := map[string]any{
+		"size": 1, "query": s.clause(o.From, o.To, terms...),
+		"sort": []any{map[string]any{s.hunt.TimeField: map[string]any{"order": "asc", "unmapped_type": "date"}}, map[string]any{"_seq_no": "asc"}},
+	}
 	if err := s.stream.Cluster.Search(ctx, s.stream.Index, body, &answer); err != nil {
 		return p, fmt.Errorf("fetch evidence: %w", err)
 	}
 	for _, d := range answer.Documents() {
 		p.Index, p.EventID = d.Index, d.ID
 		p.At = timeOf(d.Source, s.hunt.TimeField, o.To)
+	}
+	if p.EventID == "" {
+		return p, fmt.Errorf("fetch evidence: %w", errGone)
 	}
 	created, err := s.stream.Cluster.Created(ctx, p.Index)
 	if err != nil {
@@ -216,27 +191,20 @@ func (s search) proof(ctx context.Context, o activities.HuntOutcome, r row) (p a
 	return p, nil
 }
 
+// errGone says that what was counted a moment ago is not there any more; the next attempt counts anew.
+var errGone = errors.New("the events of a combination are gone")
+
 // timeOf is the event's time, or otherwise when it can't be read.
 func timeOf(source json.RawMessage, field string, otherwise time.Time) time.Time {
 	var document map[string]any
 	if json.Unmarshal(source, &document) != nil {
 		return otherwise
 	}
-	text, _ := document[field].(string)
+	written, _ := document[field].(string)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700"} {
-		if at, err := time.Parse(layout, text); err == nil {
+		if at, err := time.Parse(layout, written); err == nil {
 			return at.UTC()
 		}
 	}
 	return otherwise
-}
-
-// summary is the proof in one line, at most 300 bytes.
-func summary(h hunt.Hunt, p activities.HuntProof) string {
-	parts := make([]string, 0, len(h.Analysis.By))
-	for _, field := range h.Analysis.By {
-		parts = append(parts, p.Values[field])
-	}
-	text := strings.ToValidUTF8(fmt.Sprintf("%s: %s (%d times)", h.Title, strings.Join(parts, " -> "), p.Count), "?")
-	return text[:min(len(text), 300)]
 }

@@ -34,6 +34,7 @@ type Options struct {
 	OpenSearch string        // address of a real OpenSearch; empty: the stand-in
 	Program    string        // this program's own file: it is the lab's ansible-playbook under another name
 	Events     [][]byte      // what will be played: the office has the agents that these name
+	Unmoved    bool          // events keep their times when they are played; else the newest is now
 	Pace       Pace          // how fast things go; zero values are a demonstration's
 	Refresh    time.Duration // of the stand-in's indices; 0: half a second
 }

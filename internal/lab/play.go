@@ -20,10 +20,11 @@ type Played struct {
 	At        time.Time // when all were acknowledged
 }
 
-// Play stores the events as Wazuh's indexer would, with their times moved so that the newest is now.
+// Play stores the events as Wazuh's indexer would, with their times moved so that the newest is now, unless the office
+// was told to leave them.
 func (l *Lab) Play(ctx context.Context, events [][]byte) (p Played, err error) {
 	by := time.Since(newest(events))
-	if newest(events).IsZero() {
+	if newest(events).IsZero() || l.options.Unmoved {
 		by = 0
 	}
 	var docs []opensearch.NewDocument

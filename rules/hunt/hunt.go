@@ -5,15 +5,17 @@ package hunt
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 )
 
 // Methods of analysis.
@@ -24,52 +26,52 @@ const (
 
 // Hunt is one file.
 type Hunt struct {
-	ID         string         `yaml:"id"`
-	Title      string         `yaml:"title"`
-	Hypothesis string         `yaml:"hypothesis"`
-	Technique  string         `yaml:"technique"` // ATT&CK: T1059.001
-	Tactic     string         `yaml:"tactic"`
-	Level      string         `yaml:"level"` // of the detections that a proved hunt makes
-	Opens      bool           `yaml:"opens"` // what it proves opens an incident; else it only joins one
-	Stream     string         `yaml:"stream"`
-	Schedule   string         `yaml:"schedule"` // five cron fields, UTC
-	Lookback   time.Duration  `yaml:"lookback"`
-	Baseline   time.Duration  `yaml:"baseline"` // for new_terms: how far before the window counts as known
-	Query      map[string]any `yaml:"query"`    // query DSL: one clause; the window is added to it
-	TimeField  string         `yaml:"time_field"`
-	Analysis   Analysis       `yaml:"analysis"`
-	MinDocs    int64          `yaml:"min_documents"` // fewer in the window (or the baseline) prove nothing
-	Timeout    time.Duration  `yaml:"timeout"`
-	Expected   string         `yaml:"expected_false_positives"`
+	ID         string         `yaml:"id" json:"id"`
+	Title      string         `yaml:"title" json:"title"`
+	Hypothesis string         `yaml:"hypothesis" json:"hypothesis"`
+	Technique  string         `yaml:"technique" json:"technique,omitempty"` // ATT&CK: T1059.001
+	Tactic     string         `yaml:"tactic" json:"tactic,omitempty"`
+	Level      string         `yaml:"level" json:"level"` // of the detections that a proved hunt makes
+	Opens      bool           `yaml:"opens" json:"opens"` // what it proves opens an incident; else it only joins one
+	Stream     string         `yaml:"stream" json:"stream"`
+	Schedule   string         `yaml:"schedule" json:"schedule"` // five cron fields, UTC
+	Lookback   time.Duration  `yaml:"lookback" json:"lookback"`
+	Baseline   time.Duration  `yaml:"baseline" json:"baseline,omitempty"` // for new_terms: for how long what was seen counts as known
+	Query      map[string]any `yaml:"query" json:"query"`                 // query DSL: one clause; the window is added to it
+	TimeField  string         `yaml:"time_field" json:"time_field"`
+	Analysis   Analysis       `yaml:"analysis" json:"analysis"`
+	MinDocs    int64          `yaml:"min_documents" json:"min_documents"` // fewer in the window (or the baseline) prove nothing
+	Timeout    time.Duration  `yaml:"timeout" json:"timeout"`
+	Expected   string         `yaml:"expected_false_positives" json:"expected_false_positives,omitempty"`
 
-	Version string `yaml:"-"` // hash of the file
-	Body    string `yaml:"-"`
+	Version string `yaml:"-" json:"version"` // hash of the file
+	File    string `yaml:"-" json:"file"`    // where it was read
+	Body    string `yaml:"-" json:"-"`
 }
 
 // Analysis says what proves the hypothesis.
 type Analysis struct {
-	Method   string   `yaml:"method"`
-	By       []string `yaml:"by"`     // fields that make a combination; all must be in the documents
-	Entity   Entity   `yaml:"entity"` // whom a proof is about
-	MaxCount int64    `yaml:"max_count"`
+	Method      string       `yaml:"method" json:"method"`
+	By          []string     `yaml:"by" json:"by"`         // fields that make a combination; all must be in the documents
+	Entity      Entity       `yaml:"entity" json:"entity"` // whom a proof is about
+	MaxCount    int64        `yaml:"max_count" json:"max_count,omitempty"`
+	Observables []Observable `yaml:"observables" json:"observables,omitempty"` // what the sources are asked about; of the fields above
 }
 
 // Entity names the field that holds whom a proof is about, and its family.
 type Entity struct {
-	Family string `yaml:"family"`
-	Field  string `yaml:"field"`
+	Family string `yaml:"family" json:"family"`
+	Field  string `yaml:"field" json:"field"`
 }
 
-// maxTimeout and maxLookback bound what a hunt may ask of a cluster.
-const (
-	maxTimeout  = 10 * time.Minute
-	maxLookback = 90 * 24 * time.Hour
-)
+// Observable names a field whose value is an observable of that type.
+type Observable struct {
+	Type  string `yaml:"type" json:"type"`
+	Field string `yaml:"field" json:"field"`
+}
 
-var cronField = regexp.MustCompile(`^[0-9*,/\-]+$`)
-
-// Load reads every hunt of files; a later source's hunt replaces an earlier one's of the same id. All faults are told
-// at once, each with its file.
+// Load reads the hunts of all sources (hunts/*.yaml); a later source's hunt replaces an earlier one's of the same id. It
+// returns those that can be used, by id, and all faults of the others at once, each with file, line and mend.
 func Load(sources ...fs.FS) ([]Hunt, error) {
 	byID := map[string]Hunt{}
 	var faults []error
@@ -100,56 +102,64 @@ func read(files fs.FS, name string) (Hunt, error) {
 	if err != nil {
 		return Hunt{}, err
 	}
-	h, err := Parse(string(text))
-	if err != nil {
-		return h, fmt.Errorf("%s: %w", name, err)
-	}
-	return h, nil
+	return Parse(name, string(text))
 }
 
-// Parse reads one hunt from its file's text.
-func Parse(text string) (h Hunt, err error) {
-	h = Hunt{TimeField: "@timestamp", Timeout: time.Minute, Level: "medium"}
+// Parse reads one hunt from its file's text; name stands in its faults.
+func Parse(name, text string) (Hunt, error) {
+	h := Hunt{TimeField: "@timestamp", Timeout: time.Minute, Level: "medium", File: name, Body: text}
+	file, err := parser.ParseBytes([]byte(text), 0)
+	if err != nil {
+		return h, located(name, err)
+	}
 	if err := yaml.UnmarshalWithOptions([]byte(text), &h, yaml.Strict()); err != nil {
-		return h, err
+		if badTimes := (checker{name: name, file: file}).durations(); badTimes != nil {
+			return h, badTimes
+		}
+		return h, located(name, err)
 	}
 	sum := sha256.Sum256([]byte(text))
-	h.Body, h.Version = text, hex.EncodeToString(sum[:6])
-	return h, h.validate()
+	h.Version = hex.EncodeToString(sum[:6])
+	return h, h.check(name, file)
 }
 
-func (h Hunt) validate() error {
-	var faults []error
-	fault := func(wrong bool, text string) {
-		if wrong {
-			faults = append(faults, errors.New(text))
-		}
-	}
-	fault(h.ID == "" || h.Title == "" || h.Hypothesis == "", "id, title and hypothesis are needed")
-	fault(h.Stream == "", "stream: name the stream that is searched")
-	fault(len(h.Query) != 1, "query: want exactly one clause of the query DSL")
-	fault(h.Lookback <= 0 || h.Lookback > maxLookback, "lookback: want more than 0 and at most 90 days (2160h)")
-	fault(h.Timeout <= 0 || h.Timeout > maxTimeout, "timeout: want at most 10m")
-	fault(!isCron(h.Schedule), "schedule: want five cron fields, as \"0 5 * * *\"")
-	fault(!slices.Contains([]string{"informational", "low", "medium", "high", "critical"}, h.Level), "level: want one of Sigma's five")
-	fault(len(h.Analysis.By) == 0 || len(h.Analysis.By) > 5, "analysis.by: want one to five fields")
-	fault(h.Analysis.Entity.Family == "" || h.Analysis.Entity.Field == "", "analysis.entity: want family and field")
-	fault(h.Analysis.Method != Rare && h.Analysis.Method != NewTerms, "analysis.method: want rare or new_terms")
-	fault(h.Analysis.Method == Rare && h.Analysis.MaxCount < 1, "analysis.max_count: want at least 1")
-	fault(h.Analysis.Method == NewTerms && (h.Baseline <= 0 || h.Baseline > maxLookback), "baseline: want more than 0 and at most 90 days (2160h)")
-	return errors.Join(faults...)
-}
-
-func isCron(text string) bool {
-	fields := strings.Fields(text)
-	return len(fields) == 5 && !slices.ContainsFunc(fields, func(f string) bool { return !cronField.MatchString(f) })
-}
-
-// Fields are the document fields that the hunt needs.
+// Fields are the document fields that make a combination: those of by, then the entity's if it is none of these.
 func (h Hunt) Fields() []string {
 	fields := slices.Clone(h.Analysis.By)
 	if !slices.Contains(fields, h.Analysis.Entity.Field) {
 		fields = append(fields, h.Analysis.Entity.Field)
 	}
 	return fields
+}
+
+// Shape is a hash of what decides which combinations the hunt sees: a baseline holds for one shape.
+func (h Hunt) Shape() string {
+	text, err := json.Marshal([]any{h.Stream, h.Query, h.TimeField, h.Analysis.By})
+	if err != nil {
+		return h.Version // a query that is no JSON is refused by check
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
+
+// located puts file and line before the decoder's message, without its excerpt.
+func located(name string, err error) error {
+	if placed, ok := errors.AsType[yaml.Error](err); ok && placed.GetToken() != nil && placed.GetToken().Position != nil {
+		return fmt.Errorf("%s:%d: %s: correct the key or its value", name, placed.GetToken().Position.Line, strings.TrimSpace(placed.GetMessage()))
+	}
+	return fmt.Errorf("%s:1: %w: correct the file", name, err)
+}
+
+// lineOf is the line on which a node's key or value begins.
+func lineOf(node ast.Node) int {
+	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
+		return 1
+	}
+	if mapping, ok := node.(*ast.MappingNode); ok && len(mapping.Values) > 0 {
+		return mapping.Values[0].Key.GetToken().Position.Line
+	}
+	if pair, ok := node.(*ast.MappingValueNode); ok {
+		return pair.Key.GetToken().Position.Line
+	}
+	return node.GetToken().Position.Line
 }

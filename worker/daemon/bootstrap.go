@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/sallyport-soar/sallyport/activities"
-	"github.com/sallyport-soar/sallyport/rules/hunt"
 	"github.com/sallyport-soar/sallyport/workflows"
 )
 
@@ -39,12 +38,7 @@ func (d *daemon) bootstrap(ctx context.Context) error {
 	if !d.config.has(RoleRespond) {
 		return nil
 	}
-	hunts, err := hunt.Load(d.config.Sources()...)
-	if err != nil {
-		return fmt.Errorf("hunts: %w", err)
-	}
-	_, err = ApplyHunts(ctx, d.temporal, hunts)
-	return err
+	return d.scheduleHunts(ctx)
 }
 
 // startOnce starts a workflow that runs for ever, unless it does already.
@@ -76,29 +70,6 @@ func (d *daemon) scheduleReconcile(ctx context.Context) error {
 		return fmt.Errorf("reconcile now: %w", err)
 	}
 	return nil
-}
-
-// HuntScheduleID is the id of a hunt's schedule.
-func HuntScheduleID(hunt string) string { return "hunt/" + hunt }
-
-// ApplyHunts makes the schedules what the files say, and returns the ids of the hunts.
-func ApplyHunts(ctx context.Context, c client.Client, hunts []hunt.Hunt) (applied []string, err error) {
-	for _, h := range hunts {
-		schedule := client.ScheduleOptions{
-			ID:   HuntScheduleID(h.ID),
-			Spec: client.ScheduleSpec{CronExpressions: []string{h.Schedule}},
-			Action: &client.ScheduleWorkflowAction{
-				ID: HuntScheduleID(h.ID), Workflow: workflows.Hunt, TaskQueue: activities.Queue, StaticSummary: h.Title,
-				Args: []any{activities.HuntRequest{ID: h.ID}},
-			},
-			Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Hour, PauseOnFailure: true,
-		}
-		if err := putSchedule(ctx, c, schedule); err != nil {
-			return applied, err
-		}
-		applied = append(applied, h.ID)
-	}
-	return applied, nil
 }
 
 // putSchedule makes the schedule, or brings the one that is there to its spec and action.

@@ -19,7 +19,6 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/policy"
 	"github.com/sallyport-soar/sallyport/rules/content"
-	"github.com/sallyport-soar/sallyport/rules/hunt"
 	"github.com/sallyport-soar/sallyport/workflows"
 )
 
@@ -92,10 +91,6 @@ func (d *daemon) gatewayPublic() (ed25519.PublicKey, error) {
 }
 
 func (d *daemon) hunting(ctx context.Context, ledger *opensearch.Ledger) (*hunting.Hunting, error) {
-	hunts, err := hunt.Load(d.config.Sources()...)
-	if err != nil {
-		return nil, fmt.Errorf("hunts: %w", err)
-	}
 	streams := map[string]hunting.Stream{}
 	for _, stream := range d.config.Detect.Streams {
 		cluster, err := d.cluster(ctx, stream.Cluster)
@@ -104,7 +99,9 @@ func (d *daemon) hunting(ctx context.Context, ledger *opensearch.Ledger) (*hunti
 		}
 		streams[stream.Name] = hunting.Stream{Cluster: cluster, Index: stream.Index}
 	}
-	return &hunting.Hunting{Hunts: hunts, Streams: streams, State: d.state, Ledger: ledger, Watermarks: d.watermarks}, nil
+	return &hunting.Hunting{
+		Sources: d.config.Sources(), Streams: streams, State: d.state, Ledger: ledger, Watermarks: d.watermarks, Now: time.Now,
+	}, nil
 }
 
 // cluster opens a named cluster; "" is the state cluster.

@@ -169,10 +169,18 @@ func Templates() map[string]json.RawMessage {
 		return text
 	}
 	agent := fields(map[string]any{"id": keyword, "name": keyword, "ip": keyword})
+	windows := fields(map[string]any{ // Wazuh's own template makes every string a keyword
+		"system":    fields(map[string]any{"eventID": keyword, "channel": keyword}),
+		"eventdata": fields(map[string]any{"parentImage": keyword, "image": keyword}),
+	})
 	return map[string]json.RawMessage{
 		"wazuh-alerts": template("wazuh-alerts-4.x-*", map[string]any{
 			"@timestamp": date, "timestamp": date, "id": keyword, "agent": agent, "decoder": fields(map[string]any{"name": keyword}),
-			"data": fields(map[string]any{"sallyport": fields(map[string]any{"nonce": keyword, "action": keyword, "verb": keyword, "target": keyword})}),
+			"rule": fields(map[string]any{"id": keyword, "groups": keyword, "level": map[string]any{"type": "long"}}),
+			"data": fields(map[string]any{
+				"srcip": keyword, "srcuser": keyword, "dstuser": keyword, "win": windows,
+				"sallyport": fields(map[string]any{"nonce": keyword, "action": keyword, "verb": keyword, "target": keyword}),
+			}),
 		}),
 		"wazuh-states-vulnerabilities": template("wazuh-states-vulnerabilities-*", map[string]any{
 			"agent": agent, "package": fields(map[string]any{"name": keyword, "version": keyword}),

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/internal/lab"
+)
+
+// newSite is the lab in this process, its stand-ins open to the test, and the office that runs Sallyport beside it.
+func newSite(t *testing.T, options lab.Options) (*office, *lab.Lab) {
+	t.Helper()
+	var err error
+	if options.Program, err = os.Executable(); err != nil {
+		t.Fatal(err)
+	}
+	options.Dir = t.TempDir()
+	systems, err := lab.Start(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := systems.Close(); err != nil {
+			t.Errorf("the lab does not end well: %v", err)
+		}
+	})
+	o := &office{t: t, file: systems.ConfigFile()}
+	if o.control, err = systems.ServeControl(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.listen()
+	if o.state, err = opensearch.Open(t.Context(), o.config.OpenSearch); err != nil {
+		t.Fatal(err)
+	}
+	return o, systems
+}
+
+// awaitIncidents approves what is asked until so many incidents are closed and nothing is blocked any more; it returns
+// them by key.
+func (o *office) awaitIncidents(n int, within time.Duration) map[string]activities.IncidentRecord {
+	o.t.Helper()
+	found := map[string]activities.IncidentRecord{}
+	for end := time.Now().Add(within); time.Now().Before(end); {
+		o.until(time.Second)
+		open := 0
+		for _, r := range o.records() {
+			found[r.Key] = r
+			if r.Closed == nil {
+				open++
+			}
+		}
+		if len(found) == n && open == 0 && len(o.look().Blocked) == 0 {
+			return found
+		}
+	}
+	o.t.Fatalf("after %s: want %d incidents closed and released, have %v, blocked %v", within, n, slices.Sorted(maps.Keys(found)), o.look().Blocked)
+	return nil
+}
+
+// expectAudited wants every chain unbroken, one of them the incident's, and the operator's command to say so.
+func (o *office) expectAudited(incident string) {
+	o.t.Helper()
+	reports, err := opensearch.NewAudits(o.state).Verify(o.t.Context(), "")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	entries := 0
+	for _, report := range reports {
+		if report.Broken != "" {
+			o.t.Errorf("audit chain %s: %s", report.Chain, report.Broken)
+		}
+		if report.Chain == incident {
+			entries = report.Entries
+		}
+	}
+	if entries < 8 { // opened, judged, planned, asked, decided, granted, applied, released, closed
+		o.t.Errorf("the chain of %s has %d entries", incident, entries)
+	}
+	if output, code := run(o.t, time.Minute, "audit", "verify", "--config", o.file); code != 0 {
+		o.t.Errorf("audit verify: exit %d: %s", code, output)
+	}
+}
