@@ -30,7 +30,6 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/policy"
 	"github.com/sallyport-soar/sallyport/internal/lab"
 	"github.com/sallyport-soar/sallyport/rules/content"
-	"github.com/sallyport-soar/sallyport/rules/hunt"
 	"github.com/sallyport-soar/sallyport/worker/daemon"
 	"github.com/sallyport-soar/sallyport/workflows"
 )
@@ -176,12 +175,8 @@ func (w *world) open(c daemon.Config, overlay []fstest.MapFS) {
 		Rules: w.policy, GrantKey: grant.Public().(ed25519.PublicKey), Audit: house.Audits.Audit, Now: w.env.Now,
 	}
 	house.Envelope = w.envelope
-	hunts, err := hunt.Load(sources...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	house.Hunting = &hunting.Hunting{
-		Hunts: hunts, Streams: map[string]hunting.Stream{"wazuh": {Cluster: w.state, Index: "wazuh-alerts-4.x-*"}}, State: w.state, Ledger: w.ledger,
+		Sources: sources, Now: w.env.Now, Streams: map[string]hunting.Stream{"wazuh": {Cluster: w.state, Index: "wazuh-alerts-4.x-*"}}, State: w.state, Ledger: w.ledger,
 		Watermarks: func(context.Context) (map[string]time.Time, error) {
 			return map[string]time.Time{"wazuh": w.env.Now()}, nil
 		},

@@ -46,13 +46,18 @@ func newOffice(t *testing.T, events ...string) *office {
 	}
 	_, found := start(t, []string{"config", "control"}, args...)
 	o := &office{t: t, file: found["config"], control: found["control"]}
-	// Temporal's port stays the same over restarts, so that decisions find it.
-	o.edit(o.file, "temporal: {", fmt.Sprintf("temporal: {port: %d, address: \"127.0.0.1:%[1]d\", ", freeLoopbackPort(t)))
+	o.listen()
 	var err error
 	if o.state, err = opensearch.Open(t.Context(), opensearch.Config{URL: o.look().Search}); err != nil {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// listen gives Temporal a port that stays the same over restarts, so that decisions find it.
+func (o *office) listen() {
+	o.t.Helper()
+	o.edit(o.file, "temporal: {", fmt.Sprintf("temporal: {port: %d, address: \"127.0.0.1:%[1]d\", ", freeLoopbackPort(o.t)))
 }
 
 // edit replaces text in one of the office's files, and reads the config again.

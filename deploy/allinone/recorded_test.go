@@ -138,7 +138,7 @@ func TestRecordedAlertsThatAreLate(t *testing.T) {
 	alerts := recordedAlerts(t)
 	address, _ := opensearchtest.Real(t)
 	o, _ := newSite(t, lab.Options{OpenSearch: address, Events: alerts, Unmoved: true})
-	o.edit("poll: 250ms", "late_after: 24h, poll: 250ms")
+	o.edit(o.file, "poll: 250ms", "late_after: 24h, poll: 250ms")
 	o.up()
 	o.play()
 	o.await(time.Minute, "the dispatcher has passed all five detections", func() bool {

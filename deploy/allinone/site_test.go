@@ -46,7 +46,8 @@ func (o *office) awaitIncidents(n int, within time.Duration) map[string]activiti
 	o.t.Helper()
 	found := map[string]activities.IncidentRecord{}
 	for end := time.Now().Add(within); time.Now().Before(end); {
-		o.until(time.Second)
+		o.approve()
+		o.pause(time.Second)
 		open := 0
 		for _, r := range o.records() {
 			found[r.Key] = r

@@ -20,8 +20,8 @@ func frontOf(t *testing.T, trust *tls.Config, network, address string) string {
 	return resttest.Front(t, trust, network, address)
 }
 
-// checked is the peer's line of `sallyport check`. It shows no secret, whatever went wrong.
-func checked(t *testing.T, p peer, hostport string, trust rest.TLS, more ...func(*daemon.Config)) catalog.Checked {
+// tried is the peer's line of `sallyport check`. It shows no secret, whatever went wrong.
+func tried(t *testing.T, p peer, hostport string, trust rest.TLS, more ...func(*daemon.Config)) catalog.Checked {
 	t.Helper()
 	c := daemon.Defaults()
 	p.use(&c, hostport, trust)
@@ -67,18 +67,18 @@ func TestEveryClientKnowsWhomToTrust(t *testing.T) {
 		t.Run(p.line, func(t *testing.T) {
 			named := ours.Issue(t, "127.0.0.1")
 			at := p.serve(t, servedBy(named))
-			wants(t, "our CA", checked(t, p, at, rest.TLS{CA: ours.File}))
-			wants(t, "a CA that is not ours", checked(t, p, at, rest.TLS{CA: others.File}),
+			wants(t, "our CA", tried(t, p, at, rest.TLS{CA: ours.File}))
+			wants(t, "a CA that is not ours", tried(t, p, at, rest.TLS{CA: others.File}),
 				"set "+p.at+".tls.ca", p.at+".tls.sha256 to "+resttest.Fingerprint(named), "openssl x509")
 
 			elsewhere := p.serve(t, servedBy(ours.Issue(t, "peer.office.test")))
-			wants(t, "another name", checked(t, p, elsewhere, rest.TLS{CA: ours.File}), "it names peer.office.test", "set "+p.at+".tls.server_name")
-			wants(t, "its name", checked(t, p, elsewhere, rest.TLS{CA: ours.File, ServerName: "peer.office.test"}))
+			wants(t, "another name", tried(t, p, elsewhere, rest.TLS{CA: ours.File}), "it names peer.office.test", "set "+p.at+".tls.server_name")
+			wants(t, "its name", tried(t, p, elsewhere, rest.TLS{CA: ours.File, ServerName: "peer.office.test"}))
 
 			self := resttest.SelfSigned(t)
 			nameless := p.serve(t, servedBy(self))
-			wants(t, "the pinned one, without a name", checked(t, p, nameless, rest.TLS{SHA256: resttest.Fingerprint(self)}))
-			wants(t, "another pin", checked(t, p, nameless, rest.TLS{SHA256: resttest.Fingerprint(named)}), p.at+".tls.sha256 pins")
+			wants(t, "the pinned one, without a name", tried(t, p, nameless, rest.TLS{SHA256: resttest.Fingerprint(self)}))
+			wants(t, "another pin", tried(t, p, nameless, rest.TLS{SHA256: resttest.Fingerprint(named)}), p.at+".tls.sha256 pins")
 		})
 	}
 }
@@ -101,8 +101,8 @@ func TestClientCertificates(t *testing.T) {
 		asks := servedBy(ours.Issue(t, "127.0.0.1"))
 		asks.ClientAuth, asks.ClientCAs = tls.RequireAndVerifyClientCert, ours.Pool()
 		at := p.serve(t, asks)
-		wants(t, p.line+" with ours", checked(t, p, at, rest.TLS{CA: ours.File}, with))
-		wants(t, p.line+" without", checked(t, p, at, rest.TLS{CA: ours.File}), "set "+p.at+".client_cert")
+		wants(t, p.line+" with ours", tried(t, p, at, rest.TLS{CA: ours.File}, with))
+		wants(t, p.line+" without", tried(t, p, at, rest.TLS{CA: ours.File}), "set "+p.at+".client_cert")
 	}
 	if tested != 2 {
 		t.Errorf("tested %d", tested)
