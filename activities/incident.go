@@ -129,6 +129,7 @@ type Claim struct {
 	Decision  soar.Decision `json:"decision"`
 	Actions   []soar.Action `json:"actions"`
 	Requester string        `json:"requester,omitempty"` // who asked for the actions; "" for the plan itself
+	Approved  []string      `json:"approved,omitempty"`  // who approved before
 	At        time.Time     `json:"at"`
 }
 
@@ -144,7 +145,8 @@ type GrantRequest struct {
 	ActionID   string              `json:"action_id"`
 	Decisions  []soar.Decision     `json:"decisions,omitempty"`
 	Verdict    soar.Verdict        `json:"verdict"`
-	Detections []soar.DetectionRef `json:"detections"` // the evidence: checked against the ledger for auto and hold
+	Detections []soar.DetectionRef `json:"detections"`        // the evidence: checked against the ledger for auto and hold
+	Answers    []soar.Answer       `json:"answers,omitempty"` // what the verdict was given on, for auto and hold
 }
 
 // String is the request's line on the analysts' screen.

@@ -50,6 +50,16 @@ func (r *Request) deciders() (names []string) {
 	return names
 }
 
+// approvers are who approved so far.
+func (r *Request) approvers() (names []string) {
+	for _, d := range r.Decisions {
+		if d.Approve {
+			names = append(names, d.By)
+		}
+	}
+	return names
+}
+
 // asking is where people decide, by Slack button or CLI alike: through the update Decide.
 type asking struct {
 	requests *[]Request
@@ -109,7 +119,7 @@ func (a *asking) decide(ctx workflow.Context, d soar.Decision) (soar.Outcome, er
 	if err != nil {
 		return "", err
 	}
-	if _, err := doLocal(ctx, activities.VerifyDecision, activities.Claim{Decision: d, Actions: r.actions(), At: workflow.Now(ctx)}); err != nil {
+	if _, err := doLocal(ctx, activities.VerifyDecision, activities.Claim{Decision: d, Actions: r.actions(), Approved: r.approvers(), At: workflow.Now(ctx)}); err != nil {
 		return "", err
 	}
 	if r, err = a.acceptable(ctx, d); err != nil { // the state may have moved while we checked

@@ -22,7 +22,10 @@ func (i *incident) plan(ctx workflow.Context, phase string) (soar.Plan, error) {
 	i.Plans, i.Planned = append(i.Plans, plan), append(i.Planned, plan.Actions...)
 	for _, a := range plan.Actions {
 		i.action(a)
-		i.audit(ctx, "planned", a.ID, map[string]any{"action": a.String(), "mode": a.Mode, "plan": plan.Name, "version": plan.Version, "policy": plan.PolicyVersion})
+		i.audit(ctx, "planned", a.ID, map[string]any{
+			"action": a.String(), "mode": a.Mode, "reason": a.Reason, "for": a.For.String(), "people": a.RequiresPeople,
+			"plan": plan.Name, "version": plan.Version, "policy": plan.PolicyVersion, "digest": i.solo(a).Digest(),
+		})
 	}
 	return plan, nil
 }
@@ -110,10 +113,18 @@ func (i *incident) writeSoon(ctx workflow.Context, a soar.Action) {
 	i.write(ctx)
 }
 
+// judgedOn is what the verdict rests on, where no person stands for the action.
+func (i *incident) judgedOn(decisions []soar.Decision) []soar.Answer {
+	if len(decisions) > 0 {
+		return nil
+	}
+	return i.Record.Answers
+}
+
 // order is the permission to carry an action out: granted by decisions, or for auto and hold by the policy again.
 func (i *incident) order(ctx workflow.Context, a soar.Action, decisions []soar.Decision, d time.Duration) (activities.Order, error) {
 	grant, err := do(workflow.WithActivityOptions(ctx, attended), activities.GrantAction, activities.GrantRequest{
-		Plan: i.solo(a), ActionID: a.ID, Decisions: decisions, Verdict: i.Record.Verdict, Detections: i.Detections,
+		Plan: i.solo(a), ActionID: a.ID, Decisions: decisions, Verdict: i.Record.Verdict, Detections: i.Detections, Answers: i.judgedOn(decisions),
 	})
 	if err != nil {
 		return activities.Order{}, err

@@ -47,6 +47,9 @@ func (e *Envelope) Admit(ctx context.Context, order activities.Order) (soar.Cont
 
 // mayBegin asks what can change from one moment to the next: protected assets, limits, kill switch.
 func (e *Envelope) mayBegin(ctx context.Context, order activities.Order) error {
+	if err := e.checkGrantTimes(order.Grant, order.Expires); err != nil {
+		return err
+	}
 	if err := e.checkProtected(order.Action, order.Grant); err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (e *Envelope) admitAgain(ctx context.Context, mine soar.Containment, order 
 	if !mine.Live() || !order.Expires.After(mine.Expires) {
 		return mine, nil
 	}
-	if err := e.checkProtected(order.Action, order.Grant); err != nil {
+	if e.checkProtected(order.Action, order.Grant) != nil || e.checkGrantTimes(order.Grant, order.Expires) != nil {
 		return mine, nil // it is not renewed, and ends when it was to end
 	}
 	mine.Expires, mine.Grant = order.Expires, order.Grant

@@ -102,6 +102,24 @@ func CheckGrant(key ed25519.PublicKey, action soar.Action, incident string, gran
 		return errors.New("the grant is for another incident")
 	case !ed25519.Verify(key, grant.Signed(), grant.Signature):
 		return errors.New("the grant's signature is wrong")
+	case grant.Mode != action.Mode:
+		return errors.New("the grant is for another mode")
+	case action.Mode == soar.Ask && len(grant.Approvers()) < max(1, action.RequiresPeople):
+		return fmt.Errorf("%d of %d people approved", len(grant.Approvers()), max(1, action.RequiresPeople))
+	}
+	return nil
+}
+
+// checkGrantTimes returns why a grant can't be used now for something that ends at expires; a zero expires ends by itself.
+func (e *Envelope) checkGrantTimes(grant soar.Grant, expires time.Time) error {
+	now := e.Now()
+	switch {
+	case grant.At.After(now.Add(clockSkew)):
+		return errors.New("the grant is of a time to come: do the clocks agree?")
+	case now.After(grant.NotAfter):
+		return errors.New("the grant is too old to begin with")
+	case expires.After(grant.Until.Add(clockSkew)):
+		return errors.New("the grant does not permit to hold for so long")
 	}
 	return nil
 }

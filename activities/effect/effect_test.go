@@ -1,6 +1,7 @@
 package effect_test
 
 import (
+	"crypto/ed25519"
 	"slices"
 	"strings"
 	"testing"
@@ -59,12 +60,29 @@ func TestRefusalTouchesNothing(t *testing.T) {
 		},
 		"a grant that somebody changed": func(w *world, o *activities.Order) { o.Grant.Override = true },
 		"a grant by another key":        func(w *world, o *activities.Order) { w.GrantKey = newWorld(w.t).GrantKey },
-		"no key to check grants with":   func(w *world, o *activities.Order) { w.GrantKey = nil },
-		"an unknown system":             func(w *world, o *activities.Order) { o.Action.System = "opnsense"; *o = w.grant(*o, false) },
-		"a kind without a limit":        func(w *world, o *activities.Order) { o.Action.Kind = "isolate_host"; *o = w.grant(*o, false) },
-		"the kill switch":               func(w *world, o *activities.Order) { w.house.halted = true },
-		"a full window":                 func(w *world, o *activities.Order) { w.house.room = 0 },
-		"limits that don't answer":      func(w *world, o *activities.Order) { w.house.silent = true },
+		"a grant that is too old to begin with": func(w *world, o *activities.Order) {
+			w.clock = w.clock.Add(61 * time.Minute)
+			o.Expires = w.clock.Add(time.Minute)
+		},
+		"a grant of a time to come": func(w *world, o *activities.Order) { w.clock = w.clock.Add(-2 * time.Minute) },
+		"a grant for a shorter time": func(w *world, o *activities.Order) {
+			o.Grant.Until = w.clock.Add(30 * time.Minute)
+			o.Grant.Signature = ed25519.Sign(w.key, o.Grant.Signed())
+		},
+		"a grant for another mode": func(w *world, o *activities.Order) {
+			o.Grant.Mode = soar.Ask
+			o.Grant.Signature = ed25519.Sign(w.key, o.Grant.Signed())
+		},
+		"one of two approvals": func(w *world, o *activities.Order) {
+			o.Action.Mode, o.Action.RequiresPeople = soar.Ask, 2
+			*o = w.grant(*o, false)
+		},
+		"no key to check grants with": func(w *world, o *activities.Order) { w.GrantKey = nil },
+		"an unknown system":           func(w *world, o *activities.Order) { o.Action.System = "opnsense"; *o = w.grant(*o, false) },
+		"a kind without a limit":      func(w *world, o *activities.Order) { o.Action.Kind = "isolate_host"; *o = w.grant(*o, false) },
+		"the kill switch":             func(w *world, o *activities.Order) { w.house.halted = true },
+		"a full window":               func(w *world, o *activities.Order) { w.house.room = 0 },
+		"limits that don't answer":    func(w *world, o *activities.Order) { w.house.silent = true },
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -214,5 +232,26 @@ func TestAcceptedIsNotDone(t *testing.T) {
 	w.firewall.deaf = true
 	if _, err := w.Release(t.Context(), activities.Batch{System: "pfsense", Orders: []activities.Order{order}}); err == nil {
 		t.Error("what is still in force counts as released")
+	}
+}
+
+// What was granted once is not extended by the same grant: the next time needs a person, or the policy, again.
+func TestARenewalNeedsAGrantThatPermitsIt(t *testing.T) {
+	w := newWorld(t)
+	order := w.block("i1-1-0", attacker)
+	order.Expires = w.clock.Add(30 * time.Minute)
+	w.admit(order)
+	w.carryOut(order)
+	w.clock = w.clock.Add(50 * time.Minute)
+	longer := order
+	longer.Expires = w.clock.Add(time.Hour)
+	longer.Grant.Until = order.Expires
+	longer.Grant.Signature = ed25519.Sign(w.key, longer.Grant.Signed())
+	if held := w.admit(longer); !held.Expires.Equal(order.Expires) {
+		t.Errorf("renewed until %s by a grant that ends %s", held.Expires, longer.Grant.Until)
+	}
+	longer.Grant = w.grant(longer, false).Grant
+	if held := w.admit(longer); !held.Expires.Equal(longer.Expires) {
+		t.Errorf("a new grant moves the expiry to %s, want %s", held.Expires, longer.Expires)
 	}
 }

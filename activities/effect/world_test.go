@@ -212,7 +212,10 @@ func (w *world) block(id, target string) activities.Order {
 
 // grant signs the order's action anew.
 func (w *world) grant(o activities.Order, override bool) activities.Order {
-	o.Grant = soar.Grant{ActionDigest: o.Action.Digest(), Incident: o.Incident, Mode: o.Action.Mode, Override: override, At: w.clock}
+	o.Grant = soar.Grant{ActionDigest: o.Action.Digest(), Incident: o.Incident, Mode: o.Action.Mode, Override: override, At: w.clock, NotAfter: w.clock.Add(time.Hour), Until: w.clock.Add(time.Hour + o.Action.For)}
+	if o.Action.Mode == soar.Ask {
+		o.Grant.Decisions = []soar.Decision{{By: "ana", Approve: true}} // who they are was checked when it was granted
+	}
 	o.Grant.Signature = ed25519.Sign(w.key, o.Grant.Signed())
 	return o
 }

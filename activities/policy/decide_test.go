@@ -2,11 +2,13 @@ package policy_test
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/policy"
@@ -202,5 +204,36 @@ func TestANewKeySignsWhatItsPublicHalfVerifies(t *testing.T) {
 	}
 	if _, err := policy.NewKeyFile(file); err == nil {
 		t.Error("a key was overwritten")
+	}
+}
+
+// A number that is full without anybody of the group would be an approval that nothing can be done with.
+func TestTheLastApprovalBringsTheGroup(t *testing.T) {
+	w := newWorld(t)
+	fay, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.keys["fay"] = private
+	w.People = append(w.People, policy.Person{Name: "fay", Key: base64.StdEncoding.EncodeToString(fay), Groups: []string{"auditors"}})
+	asked := w.plan(request(attacker))
+	asked.Actions = asked.Actions[1:]
+	asked.Actions[0].RequiresPeople, asked.Actions[0].Groups = 2, []string{"responders"}
+	for name, tt := range map[string]struct {
+		by       string
+		approved []string
+		counts   bool
+	}{
+		"the first may be of any group":   {"fay", nil, true},
+		"the last of the group":           {"ana", []string{"fay"}, true},
+		"the last after one of the group": {"fay", []string{"ana"}, true},
+		"two, and none of the group":      {"fay", []string{"cem"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			claim := activities.Claim{Decision: w.decide(tt.by, "cli", tt.by, asked, nil), Actions: asked.Actions, Approved: tt.approved, At: time.Now()}
+			if _, err := w.VerifyDecision(t.Context(), claim); (err == nil) != tt.counts {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }

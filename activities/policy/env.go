@@ -112,6 +112,17 @@ func warninglist(answers []soar.Answer, address string) string {
 	return ""
 }
 
+// guard is the source whose warninglists keep well-known addresses from being blocked by themselves.
+const guard = "misp"
+
+// guarded reports whether the warninglists were asked about the address, where there is a source that has them.
+func guarded(answers []soar.Answer, address string) bool {
+	if !slices.ContainsFunc(answers, func(a soar.Answer) bool { return a.Source == guard }) {
+		return true
+	}
+	return slices.ContainsFunc(aboutAddress(answers, address), func(r soar.Reading) bool { return r.Source == guard })
+}
+
 // opinion is the worst that a source said of an address.
 func opinion(answers []soar.Answer, address string) soar.Opinion {
 	order := []soar.Opinion{soar.Unknown, soar.Harmless, soar.Suspicious, soar.Malicious}

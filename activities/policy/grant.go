@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -27,11 +28,18 @@ func (p *Policy) GrantAction(ctx context.Context, req activities.GrantRequest) (
 	if err != nil {
 		return soar.Grant{}, err
 	}
-	grant := soar.Grant{ActionDigest: action.Digest(), Incident: req.Plan.Incident, Mode: action.Mode, Decisions: req.Decisions, At: p.Now().UTC()}
+	now := p.Now().UTC()
+	grant := soar.Grant{
+		ActionDigest: action.Digest(), Incident: req.Plan.Incident, Mode: action.Mode, Decisions: req.Decisions,
+		At: now, NotAfter: now.Add(beginWithin), Until: now.Add(beginWithin + action.For),
+	}
 	switch {
 	case action.Mode == soar.Ask, action.Mode == soar.Hold && len(req.Decisions) > 0:
 		grant.Override, err = p.approved(file, action, req)
 	case action.Mode == soar.Auto, action.Mode == soar.Hold:
+		if action.Mode == soar.Hold { // nobody has approved yet: it ends unless somebody does
+			grant.Until = now.Add(beginWithin + min(action.For, p.Settings.HoldFor))
+		}
 		err = p.wantedStill(ctx, file, plans, action, req)
 	default:
 		err = refuse(fmt.Errorf("mode %q is never carried out", action.Mode))
@@ -42,6 +50,9 @@ func (p *Policy) GrantAction(ctx context.Context, req activities.GrantRequest) (
 	grant.Signature = ed25519.Sign(p.GrantKey, grant.Signed())
 	return grant, nil
 }
+
+// beginWithin is how long a grant may be used to begin: long enough for a system that restarts, and no standing permission.
+const beginWithin = time.Hour
 
 func refuse(err error) error { return activities.Permanent(fmt.Errorf("not granted: %w", err)) }
 
@@ -85,6 +96,9 @@ func (p *Policy) wantedStill(ctx context.Context, file *File, plans []plan.Plan,
 	if p.Ledger == nil || len(req.Detections) == 0 {
 		return refuse(errors.New("no detection shows that it is needed"))
 	}
+	if err := p.judged(req); err != nil {
+		return refuse(err)
+	}
 	found, err := p.Ledger.Detections(ctx, req.Detections)
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
@@ -112,12 +126,21 @@ func (p *Policy) wantedStill(ctx context.Context, file *File, plans []plan.Plan,
 	return refuse(errors.New("the policy does not want it by itself"))
 }
 
+// judged returns why the verdict is not one that was given on this incident and on these answers.
+func (p *Policy) judged(req activities.GrantRequest) error {
+	key := p.GrantKey.Public().(ed25519.PublicKey)
+	if !ed25519.Verify(key, req.Verdict.Signed(req.Plan.Incident), req.Verdict.Signature) || req.Verdict.Answers != soar.DigestOf(req.Answers) {
+		return errors.New("the verdict was never given on these answers")
+	}
+	return nil
+}
+
 // asked makes the plan request anew from the ledger's detections, each of which must be this incident's.
 func asked(found []soar.Detection, req activities.GrantRequest) (again activities.PlanRequest, err error) {
 	if len(found) != len(req.Detections) {
 		return again, errors.New("the ledger does not have all of the detections")
 	}
-	again = activities.PlanRequest{Incident: req.Plan.Incident, Key: req.Plan.Key, Verdict: req.Verdict, Revision: req.Plan.Revision, Phase: activities.PhaseContain}
+	again = activities.PlanRequest{Incident: req.Plan.Incident, Key: req.Plan.Key, Verdict: req.Verdict, Answers: req.Answers, Revision: req.Plan.Revision, Phase: activities.PhaseContain}
 	for i, d := range found {
 		if d.IncidentID != req.Plan.Incident || activities.IncidentKey(d.Entity) != req.Plan.Key || d.SuppressedBy != "" {
 			return again, errors.New("a detection is not this incident's")

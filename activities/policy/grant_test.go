@@ -50,10 +50,18 @@ func TestAutomaticActionIsAskedOfTheLedgerAgain(t *testing.T) {
 			d.Rule.Level = soar.Low
 			w.ledger[r.Detections[0]] = d
 		}, false},
-		"a weak verdict":      {func(_ *world, r *activities.GrantRequest) { r.Verdict.Score = 10 }, false},
-		"longer than planned": {func(_ *world, r *activities.GrantRequest) { r.Plan.Actions[0].For = 24 * time.Hour }, false},
-		"without an end":      {func(_ *world, r *activities.GrantRequest) { r.Plan.Actions[0].For = 0 }, false},
-		"another plan":        {func(_ *world, r *activities.GrantRequest) { r.Plan.Name = "mine" }, false},
+		"a weak verdict": {func(w *world, r *activities.GrantRequest) {
+			r.Verdict = w.signed(soar.Verdict{Score: 10, Confidence: 1})
+		}, false},
+		"a verdict that nobody gave": {func(_ *world, r *activities.GrantRequest) {
+			r.Verdict.Signature = nil
+		}, false},
+		"a verdict that was changed":    {func(_ *world, r *activities.GrantRequest) { r.Verdict.Score = 100 }, false},
+		"a verdict on another incident": {func(w *world, r *activities.GrantRequest) { r.Plan.Incident = "i2" }, false},
+		"answers that were left out":    {func(w *world, r *activities.GrantRequest) { r.Answers = []soar.Answer{{Source: "misp"}} }, false},
+		"longer than planned":           {func(_ *world, r *activities.GrantRequest) { r.Plan.Actions[0].For = 24 * time.Hour }, false},
+		"without an end":                {func(_ *world, r *activities.GrantRequest) { r.Plan.Actions[0].For = 0 }, false},
+		"another plan":                  {func(_ *world, r *activities.GrantRequest) { r.Plan.Name = "mine" }, false},
 		"what should be asked": {func(_ *world, r *activities.GrantRequest) {
 			r.Plan.Actions[1].Mode = soar.Auto
 			r.ActionID = r.Plan.Actions[1].ID
@@ -67,7 +75,7 @@ func TestAutomaticActionIsAskedOfTheLedgerAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			made := w.plan(request(attacker))
-			req := activities.GrantRequest{Plan: made, ActionID: made.Actions[0].ID, Verdict: request().Verdict, Detections: []soar.DetectionRef{w.detection("d1", attacker)}}
+			req := activities.GrantRequest{Plan: made, ActionID: made.Actions[0].ID, Verdict: w.judged(), Detections: []soar.DetectionRef{w.detection("d1", attacker)}}
 			tt.spoil(w, &req)
 			grant, err := w.GrantAction(t.Context(), req)
 			if tt.granted != (err == nil) || tt.granted != (len(grant.Signature) > 0) {
@@ -77,6 +85,54 @@ func TestAutomaticActionIsAskedOfTheLedgerAgain(t *testing.T) {
 				t.Errorf("the grant is %+v", grant)
 			}
 		})
+	}
+}
+
+// A warninglist that the plan knew of counts when the grant is asked for, too; and one that could not be asked is no yes.
+func TestNothingHappensByItselfPastAWarninglist(t *testing.T) {
+	about := soar.Observable{Type: "ip", Value: attacker}
+	for name, tt := range map[string]struct {
+		answers []soar.Answer
+		auto    bool
+	}{
+		"no source of warninglists": {[]soar.Answer{{Source: "cortex", Answered: true}}, true},
+		"not listed":                {[]soar.Answer{{Source: "misp", Answered: true, Readings: []soar.Reading{{Source: "misp", About: about, Opinion: soar.Unknown}}}}, true},
+		"listed":                    {[]soar.Answer{{Source: "misp", Answered: true, Readings: []soar.Reading{{Source: "misp", About: about, Warninglist: "Public DNS"}}}}, false},
+		"MISP is down":              {[]soar.Answer{{Source: "misp"}, {Source: "cortex", Answered: true}, {Source: "wazuh", Answered: true}}, false},
+		"it was not asked about it": {[]soar.Answer{{Source: "misp", Answered: true}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			req := request(attacker)
+			req.Answers = tt.answers
+			made := w.plan(req)
+			if wall, _ := action(made, "pfsense", attacker); (wall.Mode == soar.Auto) != tt.auto {
+				t.Errorf("planned as %s: %s", wall.Mode, wall.Reason)
+			}
+			made.Actions[0].Mode = soar.Auto
+			verdict := request().Verdict
+			verdict.Answers = soar.DigestOf(tt.answers)
+			_, err := w.GrantAction(t.Context(), activities.GrantRequest{
+				Plan: made, ActionID: made.Actions[0].ID, Verdict: w.signed(verdict), Answers: tt.answers, Detections: []soar.DetectionRef{w.detection("d1", attacker)},
+			})
+			if (err == nil) != tt.auto {
+				t.Errorf("granted: %v", err)
+			}
+		})
+	}
+}
+
+// A grant is no standing permission: it says until when it may begin, and how long the effect may last.
+func TestAGrantEnds(t *testing.T) {
+	w := newWorld(t)
+	made := w.plan(request(attacker))
+	auto := made.Actions[0]
+	grant, err := w.GrantAction(t.Context(), activities.GrantRequest{Plan: made, ActionID: auto.ID, Verdict: w.judged(), Detections: []soar.DetectionRef{w.detection("d1", attacker)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if begin, last := grant.NotAfter.Sub(grant.At), grant.Until.Sub(grant.At); begin != time.Hour || last != time.Hour+auto.For {
+		t.Errorf("it may begin for %s and last for %s, want an hour and %s", begin, last, time.Hour+auto.For)
 	}
 }
 

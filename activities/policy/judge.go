@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,12 @@ func (p *Policy) Judge(_ context.Context, req activities.JudgeRequest) (soar.Ver
 	if err != nil {
 		return soar.Verdict{}, err
 	}
-	return file.judge(req.Brief, req.Answers), nil
+	v := file.judge(req.Brief, req.Answers)
+	v.Answers = soar.DigestOf(req.Answers)
+	if len(p.GrantKey) == ed25519.PrivateKeySize {
+		v.Signature = ed25519.Sign(p.GrantKey, v.Signed(req.Incident))
+	}
+	return v, nil
 }
 
 func (f *File) judge(brief soar.Brief, answers []soar.Answer) soar.Verdict {

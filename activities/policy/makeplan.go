@@ -179,6 +179,9 @@ func lessenBlock(file *File, a *soar.Action, req activities.PlanRequest) {
 	if list := warninglist(req.Answers, a.Target); list != "" {
 		atMost(a, soar.Ask, "the address is on the warninglist "+list)
 	}
+	if !guarded(req.Answers, a.Target) {
+		atMost(a, soar.Ask, "MISP's warninglists could not be asked about the address")
+	}
 	if opinion(req.Answers, a.Target) == soar.Harmless {
 		atMost(a, soar.Ask, "a source says that the address is harmless")
 	}

@@ -110,14 +110,19 @@ func (p *Policy) mayDecide(person Person, c activities.Claim) error {
 		return fmt.Errorf("%s asked for it: somebody else must approve", person.Name)
 	}
 	for _, a := range c.Actions {
-		if a.RequiresPeople <= 1 && !inOneOf(person, a.Groups) {
-			return fmt.Errorf("%s is in none of the groups %s", person.Name, strings.Join(a.Groups, ", "))
+		if len(c.Approved)+1 >= a.RequiresPeople && !inOneOf(person, a.Groups) && !p.anyIn(c.Approved, a.Groups) {
+			return fmt.Errorf("%s is in none of the groups %s, and nobody who is has approved", person.Name, strings.Join(a.Groups, ", "))
 		}
 		if err := p.checkProtected(a); err != nil && !c.Decision.Override {
 			return fmt.Errorf("%w: only by sallyport approve --override-protected, by two people", err)
 		}
 	}
 	return nil
+}
+
+// anyIn reports whether one of the people named is in one of the groups.
+func (p *Policy) anyIn(names, groups []string) bool {
+	return slices.ContainsFunc(p.People, func(person Person) bool { return slices.Contains(names, person.Name) && inOneOf(person, groups) })
 }
 
 // inOneOf reports whether the person is in one of the groups; no group means any approver.

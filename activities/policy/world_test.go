@@ -114,6 +114,18 @@ func request(addresses ...string) activities.PlanRequest {
 	return req
 }
 
+// signed is a verdict that role respond gave on the incident.
+func (w *world) signed(v soar.Verdict) soar.Verdict {
+	if v.Answers == "" {
+		v.Answers = soar.DigestOf(nil)
+	}
+	v.Signature = ed25519.Sign(w.keys["grant"], v.Signed(incident))
+	return v
+}
+
+// judged is the verdict of request, as it was given.
+func (w *world) judged() soar.Verdict { return w.signed(request().Verdict) }
+
 func (w *world) plan(req activities.PlanRequest) soar.Plan {
 	w.t.Helper()
 	made, err := w.MakePlan(w.t.Context(), req)

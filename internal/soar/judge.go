@@ -1,6 +1,7 @@
 package soar
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -40,7 +41,21 @@ type Verdict struct {
 	Confidence    float64  `json:"confidence"` // 0-1: the share of sources that answered
 	Reasons       []string `json:"reasons"`
 	PolicyVersion string   `json:"policy_version"`
+	// Answers names exactly the answers that were judged, and Signature is role respond's on all of it: what happens by
+	// itself rests on a verdict that was really given.
+	Answers   string `json:"answers,omitempty"`
+	Signature []byte `json:"signature,omitempty"`
 }
+
+// Signed returns the bytes that the signature covers: the verdict on that incident.
+func (v Verdict) Signed(incident string) []byte {
+	v.Signature = nil
+	text, _ := json.Marshal(v) // a struct of strings and numbers cannot fail
+	return append([]byte("sallyport verdict v1\n"+incident+"\n"), text...)
+}
+
+// DigestOf names exactly these answers.
+func DigestOf(answers []Answer) string { return digest(answers) }
 
 // Brief is what an incident knows of its detections: bounded, whatever their number.
 type Brief struct {

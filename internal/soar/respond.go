@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -72,6 +73,16 @@ type Plan struct {
 	PolicyVersion string   `json:"policy_version"`
 	Revision      int      `json:"revision"` // counts re-plans of one incident
 	Actions       []Action `json:"actions"`
+}
+
+// Approvers are the distinct people who approved.
+func (g Grant) Approvers() (names []string) {
+	for _, d := range g.Decisions {
+		if d.Approve && !slices.Contains(names, d.By) {
+			names = append(names, d.By)
+		}
+	}
+	return names
 }
 
 // Digest names exactly this plan; people approve a digest, never "the latest".
@@ -165,13 +176,15 @@ type Grant struct {
 	Decisions    []Decision `json:"decisions,omitempty"`
 	Override     bool       `json:"override,omitempty"` // two people overrode the protected list
 	At           time.Time  `json:"at"`
+	NotAfter     time.Time  `json:"not_after"` // an effect that has not begun by then needs another grant
+	Until        time.Time  `json:"until"`     // the latest expiry that it permits
 	Signature    []byte     `json:"signature,omitempty"`
 }
 
 // Signed returns the bytes that the signature covers.
 func (g Grant) Signed() []byte {
 	g.Signature = nil
-	g.At = g.At.UTC()
+	g.At, g.NotAfter, g.Until = g.At.UTC(), g.NotAfter.UTC(), g.Until.UTC()
 	text, _ := json.Marshal(g) // a struct of strings and a time cannot fail
 	return append([]byte("sallyport grant v1\n"), text...)
 }
