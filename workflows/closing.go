@@ -106,7 +106,7 @@ func (i *incident) decided(ctx workflow.Context, r *Request, d soar.Decision) {
 	}
 	id := r.Action.ID
 	i.say(ctx, "%s %s (%s): %s.", d.By, word, d.Method, r.Action)
-	i.auditOf(ctx, d.By, "decided", id, map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason})
+	i.auditOf(ctx, d.By, "decided", id, map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason, "override": d.Override})
 }
 
 // resume goes on with what an earlier run left open.

@@ -21,8 +21,37 @@ func (i *incident) enrichAndJudge(ctx workflow.Context) (err error) {
 	}
 	v := i.Record.Verdict
 	i.say(ctx, "Judged: score %d of 100, severity %s, confidence %.0f %%. %s", v.Score, v.Severity, 100*v.Confidence, strings.Join(v.Reasons, "; "))
-	i.audit(ctx, "judged", "", map[string]any{"score": v.Score, "severity": v.Severity, "policy": v.PolicyVersion})
+	i.audit(ctx, "judged", "", map[string]any{
+		"score": v.Score, "severity": v.Severity, "confidence": v.Confidence, "reasons": v.Reasons, "policy": v.PolicyVersion,
+		"rules": ruleVersions(i.Record.Brief.Rules), "evidence": eventsOf(i.Record.Brief.Evidence), "unanswered": silent(i.Record.Answers),
+	})
 	return i.index(ctx)
+}
+
+// ruleVersions are the rules that fired, each with the version that did.
+func ruleVersions(rules []soar.Rule) (list []string) {
+	for _, r := range rules {
+		list = append(list, strings.TrimSuffix(r.ID+"@"+r.Version, "@"))
+	}
+	return list
+}
+
+// eventsOf are where the events lie that show it.
+func eventsOf(evidence []soar.Evidence) (list []string) {
+	for _, e := range evidence {
+		list = append(list, e.Event.Index+"/"+e.Event.ID)
+	}
+	return list
+}
+
+// silent are the sources that did not answer.
+func silent(answers []soar.Answer) (list []string) {
+	for _, a := range answers {
+		if !a.Answered {
+			list = append(list, a.Source)
+		}
+	}
+	return list
 }
 
 // enrich asks the sources. One that is down is named and lowers the confidence; it never stops the chain.

@@ -235,7 +235,7 @@ func (r *remediation) decided(ctx workflow.Context, q *Request, d soar.Decision)
 		n := slices.IndexFunc(r.states, func(s activities.RemediationState) bool { return s.ActionID == a.ID })
 		r.states[n].Outcome, r.states[n].DecidedBy = q.Outcome, q.deciders()
 	}
-	r.audit(ctx, d.By, "decided", map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason})
+	r.audit(ctx, d.By, "decided", map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason, "override": d.Override})
 }
 
 // audit appends to the incident's chain.

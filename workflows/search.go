@@ -89,5 +89,5 @@ func (i *incident) details(ctx workflow.Context) {
 }
 
 func escape(text string) string {
-	return strings.NewReplacer("\\", "\\\\", "`", "'", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;", "#", "\\#", "|", "\\|", "\n", " ").Replace(text)
+	return strings.NewReplacer("://", "\\[:\\]//", "www.", "www\\[.\\]", "\\", "\\\\", "`", "'", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;", "#", "\\#", "|", "\\|", "\n", " ").Replace(text)
 }

@@ -206,7 +206,7 @@ func (h *Hive) CloseCase(ctx context.Context, req activities.CaseClose) (activit
 	if err != nil {
 		return activities.None{}, fmt.Errorf("close a second case: %w", err)
 	}
-	body := closing{Status: req.Status, Summary: bounded(req.Summary, maxText), ImpactStatus: "NotApplicable"}
+	body := closing{Status: req.Status, Summary: verbatim(bounded(req.Summary, maxText)), ImpactStatus: "NotApplicable"}
 	if err := h.client.closeCase(ctx, req.Case.ID, body); err != nil {
 		return activities.None{}, fmt.Errorf("close case: %w", err)
 	}

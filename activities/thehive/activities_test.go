@@ -188,7 +188,7 @@ func TestAnalystsCloseIsNotOverwritten(t *testing.T) {
 		})
 	}
 	got := server.Cases()[0]
-	if got.Stage != "Closed" || got.Status != "TruePositive" || got.Summary != "closed as TruePositive" {
+	if got.Stage != "Closed" || got.Status != "TruePositive" || !strings.Contains(got.Summary, "\nclosed as TruePositive\n") {
 		t.Errorf("the case is %+v", got)
 	}
 }

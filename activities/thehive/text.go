@@ -115,7 +115,7 @@ func bears(comment, incident, key string) bool {
 
 func commentFor(note activities.CaseNote) string {
 	var text strings.Builder
-	text.WriteString(bounded(note.Text, maxText))
+	text.WriteString(verbatim(bounded(note.Text, maxText)))
 	for _, o := range note.Observables {
 		if o.Value == "" || len(o.Value) > maxData {
 			fmt.Fprintf(&text, "\n\nA %s of %d bytes is not listed as observable.", o.Type, len(o.Value))
@@ -150,6 +150,11 @@ func translate(observables []soar.Observable) (out []newObservable) {
 // code puts hostile text into a Markdown code span: shown, never rendered.
 func code(text string) string {
 	return "`" + strings.ReplaceAll(bounded(oneLine(text), 300), "`", "'") + "`"
+}
+
+// verbatim puts text of several lines into a Markdown block that is shown as it is, never rendered.
+func verbatim(text string) string {
+	return "```\n" + strings.ReplaceAll(text, "```", "'''") + "\n```"
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
