@@ -29,6 +29,9 @@ type incident struct {
 	key     string // our own workflow id
 	busy    int    // coroutines that carry an action, open the case, or take in what a containment says
 	opening bool   // one of them waits for the case system, and for nothing else
+	mending bool   // one of them looks for what made the attack possible, and mends it
+	changed bool   // and must look again
+	fault   error  // why it could not
 	news    workflow.ReceiveChannel
 	stood   workflow.ReceiveChannel // containments say how they stand
 	mended  workflow.ReceiveChannel // and remediations
@@ -125,16 +128,34 @@ func (i *incident) open(ctx workflow.Context) (err error) {
 	return i.respond(ctx)
 }
 
-// respond plans and begins what the plan says; then it looks for what made the attack possible, and mends that.
+// respond plans and begins what the plan says; beside that it looks for what made the attack possible, and mends it.
 func (i *incident) respond(ctx workflow.Context) error {
 	if err := i.contain(ctx); err != nil {
 		return err
 	}
 	i.write(ctx)
-	if err := i.expose(ctx); err != nil {
-		return err
+	i.mend(ctx)
+	return nil
+}
+
+// mend looks and mends in a coroutine of its own: a scan takes hours, and news must not wait for it. Who is called for
+// meanwhile is looked at afterwards: there is one such coroutine.
+func (i *incident) mend(ctx workflow.Context) {
+	i.changed = true
+	if i.mending {
+		return
 	}
-	return i.remediate(ctx)
+	i.mending = true
+	i.busy++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { i.busy--; i.mending = false }()
+		for i.changed && i.fault == nil {
+			i.changed = false
+			if i.fault = i.expose(ctx); i.fault == nil {
+				i.fault = i.remediate(ctx)
+			}
+		}
+	})
 }
 
 // titled makes the title from what is known.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/gvm/gvmtest"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
@@ -226,4 +227,26 @@ func TestACaseSystemThatIsDownHoldsUpNothing(t *testing.T) {
 	if strings.Count(r.Title, "Brute force over ssh") != 1 {
 		t.Errorf("title %q", r.Title)
 	}
+}
+
+// A scanner that does not answer is tried for seconds here, for hours in life: another attacker is kept out meanwhile.
+func TestNewsDoNotWaitForAScan(t *testing.T) {
+	w := newWorld(t, planOf(only(block("pfsense", soar.Auto, 4*time.Hour))))
+	w.office.Scanner.Inject(gvmtest.Fault{Times: -1, Status: 503})
+	w.attacked(time.Second)
+	w.attacked(3*time.Second, from(attacker, second))
+	w.at(7*time.Second, func() {
+		w.held("pfsense "+attacker, "pfsense "+second)
+		if scans := w.now().Exposure.Scans; len(scans) != 0 {
+			t.Errorf("the scan has ended already: %+v", scans)
+		}
+	})
+
+	w.plays(3 * day)
+
+	r := w.record()
+	if len(r.Exposure.Scans) != 1 || r.Exposure.Scans[0].Done || r.Closed == nil {
+		t.Errorf("scans %+v, the incident is %s", r.Exposure.Scans, r.Status)
+	}
+	w.told(r, "did not end well")
 }

@@ -15,6 +15,9 @@ import (
 func (i *incident) watch(ctx workflow.Context) (again bool, err error) {
 	for {
 		i.settleStatus(ctx)
+		if i.fault != nil {
+			return false, i.fault
+		}
 		quiet := i.LastNews.Add(i.Settings.Quiet).Sub(workflow.Now(ctx))
 		if quiet <= 0 && i.idle() {
 			i.Ending = "after " + i.Settings.Quiet.String() + " of quiet"
@@ -66,7 +69,7 @@ func (i *incident) endRequests() {
 func (i *incident) step(ctx workflow.Context, wait time.Duration) error {
 	before := i.Said
 	options := workflow.AwaitOptions{Timeout: wait, TimerOptions: workflow.TimerOptions{Summary: "quiet until the incident closes"}}
-	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return i.news.Len() > 0 || i.Said != before || i.mayRenew(ctx) })
+	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return i.news.Len() > 0 || i.Said != before || i.fault != nil || i.mayRenew(ctx) })
 	if err != nil || i.news.Len() == 0 {
 		return err
 	}
