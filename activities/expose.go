@@ -98,6 +98,7 @@ type PlaybookReport struct {
 	Unreachable int      `json:"unreachable"`
 	Completed   bool     `json:"completed"` // the host appears in the stats, nothing failed, and it was reached
 	Interrupted bool     `json:"interrupted,omitempty"`
+	Refused     bool     `json:"refused,omitempty"` // by the envelope: nothing was run
 	Tasks       []string `json:"tasks,omitempty"` // what changed, or failed; at most 20 lines
 	Reason      string   `json:"reason,omitempty"`
 }

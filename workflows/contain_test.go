@@ -124,9 +124,10 @@ func (w *world) releases(person, system string) {
 }
 
 // chain is the audit log of the host's newest incident, in order.
-func (w *world) chain() (entries []audit.Entry) {
+func (w *world) chain() []audit.Entry { w.t.Helper(); return w.chainOf(w.record().ID) }
+
+func (w *world) chainOf(chain string) (entries []audit.Entry) {
 	w.t.Helper()
-	chain := w.record().ID
 	for _, text := range w.office.Search.Documents("sallyport-audit-*") {
 		var e audit.Entry
 		if err := json.Unmarshal(text, &e); err != nil {

@@ -186,6 +186,8 @@ func (r *remediation) mend(ctx workflow.Context, n int, plan soar.Plan, decision
 	switch {
 	case err != nil || done.Interrupted:
 		r.tell(ctx, n, "interrupted", "the run was cut off; it is not repeated beside itself: "+reasonOf(done, err))
+	case done.Refused:
+		r.tell(ctx, n, "refused", done.Reason)
 	case !done.Completed:
 		r.tell(ctx, n, "failed", reasonOf(done, nil))
 	default:
@@ -236,6 +238,10 @@ func (r *remediation) decided(ctx workflow.Context, q *Request, d soar.Decision)
 		r.states[n].Outcome, r.states[n].DecidedBy = q.Outcome, q.deciders()
 	}
 	r.audit(ctx, d.By, "decided", map[string]any{"by": d.By, "method": d.Method, "approve": d.Approve, "digest": d.Digest, "reason": d.Reason, "override": d.Override})
+	if q.Outcome == "" { // more people are needed: the incident shows how many
+		n := slices.IndexFunc(r.states, func(s activities.RemediationState) bool { return s.ActionID == q.Action.ID })
+		r.tell(ctx, n, r.states[n].Status, r.states[n].Reason)
+	}
 }
 
 // audit appends to the incident's chain.

@@ -71,8 +71,9 @@ type frontend struct {
 	env     *testsuite.TestWorkflowEnvironment
 	running map[string]bool
 	updates int
-	failed  []error // how workflows ended that did not end well
-	down    bool    // nobody answers
+	results map[string]converter.EncodedValue // of what ended well, by workflow id
+	failed  []error                           // how the others ended
+	down    bool                              // nobody answers
 }
 
 var errDown = errors.New("frontend is down")
@@ -169,16 +170,26 @@ func (f *frontend) DescribeWorkflowExecution(ctx context.Context, id, _ string) 
 
 // watch keeps the list of what runs.
 func (f *frontend) watch() {
-	f.running = map[string]bool{}
+	f.running, f.results = map[string]bool{}, map[string]converter.EncodedValue{}
 	f.env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
 		f.running[info.WorkflowExecution.ID] = true
 	})
-	f.env.SetOnChildWorkflowCompletedListener(func(info *workflow.Info, _ converter.EncodedValue, err error) {
+	f.env.SetOnChildWorkflowCompletedListener(func(info *workflow.Info, result converter.EncodedValue, err error) {
 		f.running[info.WorkflowExecution.ID] = false
 		if err != nil {
 			f.failed = append(f.failed, err)
+			return
 		}
+		f.results[info.WorkflowExecution.ID] = result
 	})
+}
+
+// result is what a workflow ended with last.
+func (f *frontend) result(id string, out any) error {
+	if f.results[id] == nil {
+		return fmt.Errorf("%s has not ended well: %v", id, f.failed)
+	}
+	return f.results[id].Get(out)
 }
 
 // answer collects what became of one update.

@@ -67,6 +67,7 @@ type world struct {
 	ledger   *opensearch.Ledger
 	policy   *policy.Policy
 	envelope *effect.Envelope
+	drivers  map[string]activities.Driver
 	keys     map[string]ed25519.PrivateKey // by person
 	board    *board
 	suggests *suggests
@@ -149,7 +150,7 @@ func (w *world) open(c daemon.Config, overlay []fstest.MapFS) {
 	if _, err := w.state.EnsureTemplates(ctx); err != nil {
 		w.t.Fatal(err)
 	}
-	w.ledger = opensearch.NewLedger(w.state)
+	w.ledger, w.drivers = opensearch.NewLedger(w.state), systems.Drivers
 	grant, err := policy.LoadPrivateKey(c.Keys.Grant)
 	if err != nil {
 		w.t.Fatal(err)

@@ -93,6 +93,8 @@ func (e events) judge(host string, check bool, code int) activities.PlaybookRepo
 		Host: host, Check: check, OK: own.OK, Changed: own.Changed, Failed: own.Failures, Unreachable: own.Unreachable, Tasks: e.tasks,
 	}
 	switch {
+	case e.stats == nil && code < 0: // killed: what it changed until then is unknown
+		report.Interrupted, report.Reason = true, "ansible-playbook was killed before any statistics"
 	case e.stats == nil:
 		report.Reason = fmt.Sprintf("ansible-playbook ended with code %d before any statistics: its standard error is in the run's folder", code)
 	case !there:

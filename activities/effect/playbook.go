@@ -41,7 +41,7 @@ func (e *Envelope) RunPlaybook(run func(context.Context, activities.PlaybookRequ
 				return activities.PlaybookReport{}, fmt.Errorf("run playbook: %w", ctx.Err())
 			}
 			held, auditErr := e.refuse(ctx, held, err)
-			return activities.PlaybookReport{Host: req.Host, Reason: "refused: " + held.Reason}, auditErr
+			return activities.PlaybookReport{Host: req.Host, Refused: true, Reason: held.Reason}, auditErr
 		}
 		if err := e.audit(ctx, held, "playbook begun"); err != nil {
 			return activities.PlaybookReport{}, err
