@@ -63,9 +63,21 @@ func clock(at time.Time) string { return at.UTC().Format("15:04:05Z") }
 func plainly(a soar.Action) string {
 	text := strings.ReplaceAll(a.Kind, "_", " ") + " " + a.Target + " on " + a.Place()
 	if a.For > 0 {
-		text += " for " + strings.TrimSuffix(strings.TrimSuffix(a.For.String(), "0s"), "0m")
+		text += " for " + lasting(a.For)
 	}
 	return escape(text)
+}
+
+// lasting is a duration without its zeroes: 1h, 90s as 1m30s.
+func lasting(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // cardPending says what people must decide, until when, and how.
@@ -76,7 +88,7 @@ func (i *incident) cardPending(r activities.IncidentRecord) (lines []string) {
 			if p.Needs > 1 {
 				line += fmt.Sprintf("; %d of %d people approved", len(p.Approved), p.Needs)
 			}
-			lines = append(lines, line+": `sallyport approve "+p.Request+"` or `sallyport deny "+p.Request+"`")
+			lines = append(lines, line+": `sallyport approve "+p.Request+"`, or deny")
 		}
 	}
 	return lines
@@ -89,7 +101,11 @@ func (i *incident) cardActions(r activities.IncidentRecord) (lines []string) {
 		if at := slices.IndexFunc(i.Planned, func(p soar.Action) bool { return p.ID == a.ID }); at >= 0 {
 			what = i.Planned[at]
 		}
-		line := fmt.Sprintf("%s: **%s**", plainly(what), escape(a.State))
+		state := a.State
+		if slices.ContainsFunc(r.Pending, func(p activities.PendingApproval) bool { return p.Request == a.ID }) {
+			state = "waits for people"
+		}
+		line := fmt.Sprintf("%s: **%s**", plainly(what), escape(state))
 		if a.State == string(soar.Contained) && a.Expires != nil {
 			line += " until " + clock(*a.Expires)
 		}

@@ -35,7 +35,7 @@ func openBrowser(t *testing.T) *browser {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", //nolint:gosec // the tester names it
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1400,1500",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1400,2200",
 		"--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", "about:blank")
 	command.WaitDelay = 10 * time.Second
 	said, err := command.StderrPipe()
@@ -131,17 +131,23 @@ func (b *browser) call(method string, params, result any) {
 	}
 }
 
-// text is what the page and its frames show.
-func (b *browser) text() string {
+// evaluate is what an expression that is a text comes to in the page.
+func (b *browser) evaluate(expression string) string {
 	b.t.Helper()
 	var answer struct {
 		Result struct {
 			Value string `json:"value"`
 		} `json:"result"`
 	}
-	b.call("Runtime.evaluate", map[string]any{"expression": `[document, ...[...document.querySelectorAll('iframe')].map(f => f.contentDocument)]
-		.map(d => d && d.body ? d.body.innerText : '').join('\n')`}, &answer)
+	b.call("Runtime.evaluate", map[string]any{"expression": expression}, &answer)
 	return answer.Result.Value
+}
+
+// text is what the page and its frames show.
+func (b *browser) text() string {
+	b.t.Helper()
+	return b.evaluate(`[document, ...[...document.querySelectorAll('iframe')].map(f => f.contentDocument)]
+		.map(d => d && d.body ? d.body.innerText : '').join('\n')`)
 }
 
 // open shows a page and waits until it says all the words; it returns what it says.
@@ -165,9 +171,16 @@ func (b *browser) open(url string, words ...string) string {
 	return ""
 }
 
-// picture is the page as PNG.
+// picture is the page as PNG, once its frames have grown to their text.
 func (b *browser) picture() []byte {
 	b.t.Helper()
+	for end, last := time.Now().Add(30*time.Second), "none"; time.Now().Before(end); time.Sleep(time.Second) {
+		now := b.evaluate(`[...document.querySelectorAll('iframe')].map(f => f.clientHeight).join()`)
+		if now == last {
+			break
+		}
+		last = now
+	}
 	var shot struct {
 		Data []byte `json:"data"`
 	}

@@ -41,7 +41,7 @@ func TestPicture(t *testing.T) {
 	b.open(page+"/timeline", r.Key, summary, "patch shop-01 on ansible", "wait for people: block_address 203.0.113.66 on wazuh agent shop-01")
 	text := b.open(page+"/user-metadata", r.Key, "block address 203.0.113.66 on pfsense for 1h: contained until", "What happened")
 	for _, want := range []string{
-		"contained · severity critical", "Many failed SSH logins from one address on shop-01", "block address 203.0.113.66 on wazuh agent shop-01",
+		"contained · severity critical", "Many failed SSH logins from one address on shop-01", "block address 203.0.113.66 on wazuh agent shop-01 for 10s: waits for people",
 		"sallyport approve " + r.ID, "CVE-2011-2523 on shop-01", "Case " + r.Case.ID + " in thehive",
 	} {
 		if !strings.Contains(text, want) {
@@ -51,7 +51,7 @@ func TestPicture(t *testing.T) {
 	if strings.ContainsAny(text, "*`") || strings.Contains(text, "&#") {
 		t.Errorf("marks are shown as text:\n%s", text)
 	}
-	keepPicture(t, b.settled())
+	keepPicture(t, b.picture())
 }
 
 // awaitHeld waits until the address is held at the perimeter, and people are asked about the agent and the patch.
@@ -69,20 +69,6 @@ func (o *office) awaitHeld() (r activities.IncidentRecord) {
 		return held && r.Status == "contained" && len(r.Pending) == 2
 	})
 	return r
-}
-
-// settled is the page's picture once its frames have their height.
-func (b *browser) settled() (last []byte) {
-	b.t.Helper()
-	for range 30 {
-		time.Sleep(time.Second)
-		now := b.picture()
-		if bytes.Equal(now, last) {
-			return now
-		}
-		last = now
-	}
-	return last
 }
 
 func keepPicture(t *testing.T, picture []byte) {

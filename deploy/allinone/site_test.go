@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func newSite(t *testing.T, options lab.Options) (*office, *lab.Lab) {
 	if o.control, err = systems.ServeControl(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	o.edit(o.file, "temporal: {", fmt.Sprintf("temporal: {port: %d, address: \"127.0.0.1:%[1]d\", ", freeLoopbackPort(t)))
+	o.listen()
 	if o.state, err = opensearch.Open(t.Context(), o.config.OpenSearch); err != nil {
 		t.Fatal(err)
 	}
