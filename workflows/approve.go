@@ -170,7 +170,7 @@ func (a *asking) open(ctx workflow.Context, plan soar.Plan, window time.Duration
 func (a *asking) wait(ctx workflow.Context, id string, until time.Time) error {
 	a.waiting = append(a.waiting, id)
 	defer func() { a.waiting = slices.DeleteFunc(a.waiting, func(waits string) bool { return waits == id }) }()
-	options := workflow.AwaitOptions{Timeout: max(0, until.Sub(workflow.Now(ctx))), TimerOptions: workflow.TimerOptions{Summary: "wait for people: " + id}}
+	options := workflow.AwaitOptions{Timeout: max(0, until.Sub(workflow.Now(ctx))), TimerOptions: workflow.TimerOptions{Summary: clip("wait for people: "+a.find(id).Action.String(), maxSummary)}}
 	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return a.find(id).Outcome != "" })
 	return err
 }

@@ -20,7 +20,7 @@ func do[In, Out any](ctx workflow.Context, step activities.Step[In, Out], in In)
 // begin starts one step; several run side by side.
 func begin[In, Out any](ctx workflow.Context, step activities.Step[In, Out], in In) workflow.Future {
 	options := workflow.GetActivityOptions(ctx)
-	options.Summary = summary(step.Name, in)
+	options.Summary = summary(in)
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), step.Name, in)
 }
 
@@ -31,13 +31,13 @@ func doLocal[In, Out any](ctx workflow.Context, step activities.Step[In, Out], i
 	return out, err
 }
 
-// summary is the step's line on the analysts' screen.
-func summary(step string, in any) string {
-	text := step
-	if what, ok := in.(fmt.Stringer); ok && what.String() != "" {
-		text += ": " + what.String()
+// summary is the step's line on the analysts' screen, which shows the step's name beside it.
+func summary(in any) string {
+	what, ok := in.(fmt.Stringer)
+	if !ok {
+		return ""
 	}
-	return clip(text, maxSummary)
+	return clip(what.String(), maxSummary)
 }
 
 // clip bounds text in runes.

@@ -1,9 +1,6 @@
 package workflows
 
 import (
-	"fmt"
-	"strings"
-
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -69,25 +66,4 @@ func bounded(list []string) []string {
 		short = append(short, clip(text, maxKeyword))
 	}
 	return short
-}
-
-// details is the analysts' card in the Temporal UI. Hostile text stays text: nothing in it becomes a link or markup.
-func (i *incident) details(ctx workflow.Context) {
-	r := i.Record
-	var text strings.Builder
-	fmt.Fprintf(&text, "### %s\n\nIncident %s is **%s**. Severity %s, score %d, %s.\n\n", escape(r.Title), r.ID, r.Status, r.Verdict.Severity, r.Verdict.Score, count(r.Brief.Detections, "detection"))
-	for _, p := range i.now().Pending {
-		fmt.Fprintf(&text, "- **waits for people**: %s, until %s: `sallyport approve %s`\n", escape(fmt.Sprint(p.Actions)), p.Expires.UTC().Format("15:04:05Z"), p.Request)
-	}
-	for _, a := range r.Actions {
-		fmt.Fprintf(&text, "- %s %s on %s: %s\n", a.Kind, escape(a.Target), a.System, a.State)
-	}
-	for _, entry := range r.Timeline[max(0, len(r.Timeline)-20):] {
-		fmt.Fprintf(&text, "\n%s %s\n", entry.At.Format("15:04:05"), escape(entry.Text))
-	}
-	workflow.SetCurrentDetails(ctx, text.String())
-}
-
-func escape(text string) string {
-	return strings.NewReplacer("://", "\\[:\\]//", "www.", "www\\[.\\]", "\\", "\\\\", "`", "'", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;", "#", "\\#", "|", "\\|", "\n", " ").Replace(text)
 }

@@ -15,6 +15,14 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
+// help stands beside an incident's card in the UI.
+const help = "The timeline shows each step of this incident, the current details how it stands.\n\n" +
+	"- decide: `sallyport approve REQUEST` or `sallyport deny REQUEST`, or by the buttons in Slack\n" +
+	"- see more: `sallyport incident show INCIDENT`\n" +
+	"- end a containment early: `sallyport release ACTION`\n" +
+	"- stop all new effects: `sallyport halt`\n\n" +
+	"To cancel or terminate this workflow ends no containment: each lives by itself until it is released."
+
 // Activities speak to one namespace.
 type Activities struct{ client client.Client }
 
@@ -29,7 +37,8 @@ func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (
 	}
 	id := activities.IncidentKey(news.Entity)
 	options := client.StartWorkflowOptions{
-		ID: id, TaskQueue: activities.Queue, StaticSummary: "incident of " + news.Entity.String(),
+		ID: id, TaskQueue: activities.Queue, StaticDetails: help,
+		StaticSummary: "incident of one " + news.Entity.Family, // not its name: the UI reads markup here, and the name is an attacker's to choose
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 	}
 	_, err := a.client.SignalWithStartWorkflow(ctx, id, activities.NewsSignal, news, options, activities.IncidentName, news.Entity.Normalised())

@@ -48,6 +48,9 @@ func TestRecordedAlerts(t *testing.T) {
 	}
 	expectMended(t, r)
 	world := o.look()
+	if !slices.ContainsFunc(world.Spans, func(s lab.Span) bool { return s.What == "agent "+recordedHost+" "+recordedAttacker }) {
+		t.Errorf("in force were %+v, want the attacker on agent %s", world.Spans, recordedHost)
+	}
 	closed := func(c string) bool {
 		for _, at := range world.Cases {
 			if at.ID == c {
@@ -233,9 +236,6 @@ func (o *office) await(within time.Duration, what string, fact func() bool) {
 		if time.Now().After(end) {
 			o.t.Fatalf("not within %s: %s", within, what)
 		}
-		select {
-		case <-o.t.Context().Done():
-		case <-time.After(200 * time.Millisecond):
-		}
+		o.pause(200 * time.Millisecond)
 	}
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"image/png"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/internal/lab"
+	"github.com/sallyport-soar/sallyport/internal/shared"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// pictureVariable names the variable that makes TestPicture keep its picture under docs. A run without it changes no file.
+const pictureVariable = "SALLYPORT_KEEP_PICTURE"
+
+// maxPicture bounds the picture that is kept, in bytes.
+const maxPicture = 300 << 10
+
+var uiAddress = regexp.MustCompile(`http://[0-9.:]+`)
+
+// TestPicture looks at the recorded attack as an analyst does, in the Temporal UI: the address is blocked at the
+// perimeter, and people are asked about the rest.
+func TestPicture(t *testing.T) {
+	b := openBrowser(t)
+	o, _ := newSite(t, lab.Options{Events: lab.RecordedAttack(), Pace: lab.Pace{Quiet: time.Hour}})
+	o.editPlan("for: 12s", "for: 1h")
+	_, said := start(t, []string{"Sallyport is up."}, "up", "--config", o.file)
+	ui := uiAddress.FindString(said["Sallyport is up."])
+	o.play()
+	r := o.awaitHeld()
+	page := ui + "/namespaces/" + o.config.Temporal.Namespace + "/workflows/" + url.PathEscape(r.Key) + "/" + r.ID
+	summary := "block_address 203.0.113.66 on pfsense"
+	b.open(page+"/timeline", r.Key, summary, "patch shop-01 on ansible", "wait for people: block_address 203.0.113.66 on wazuh agent shop-01")
+	text := b.open(page+"/user-metadata", r.Key, "block address 203.0.113.66 on pfsense for 1h: contained until", "What happened")
+	for _, want := range []string{
+		"contained · severity critical", "Many failed SSH logins from one address on shop-01", "block address 203.0.113.66 on wazuh agent shop-01 for 10s: waits for people",
+		"sallyport approve " + r.ID, "CVE-2011-2523 on shop-01", "Case " + r.Case.ID + " in thehive",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the card does not say %q; it says:\n%s", want, text)
+		}
+	}
+	if strings.ContainsAny(text, "*`") || strings.Contains(text, "&#") {
+		t.Errorf("marks are shown as text:\n%s", text)
+	}
+	keepPicture(t, b.picture())
+}
+
+// awaitHeld waits until the address is held at the perimeter, and people are asked about the agent and the patch.
+func (o *office) awaitHeld() (r activities.IncidentRecord) {
+	o.t.Helper()
+	o.await(time.Minute, "contained at the perimeter, the rest is asked", func() bool {
+		records := o.records()
+		if len(records) != 1 {
+			return false
+		}
+		r = records[0]
+		held := slices.ContainsFunc(r.Actions, func(a activities.ActionRecord) bool {
+			return a.System == "pfsense" && a.State == string(soar.Contained)
+		})
+		return held && r.Status == "contained" && len(r.Pending) == 2
+	})
+	return r
+}
+
+func keepPicture(t *testing.T, picture []byte) {
+	t.Helper()
+	seen, err := png.DecodeConfig(bytes.NewReader(picture))
+	if err != nil || seen.Width < 1000 || seen.Height < 1000 {
+		t.Fatalf("a picture of %d x %d, %v", seen.Width, seen.Height, err)
+	}
+	if len(picture) > maxPicture {
+		t.Errorf("the picture has %d bytes, want %d at most", len(picture), maxPicture)
+	}
+	if os.Getenv(pictureVariable) == "" {
+		return
+	}
+	file := filepath.Join(shared.Root(t), "docs", "pictures", "incident.png")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // part of the documentation
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, picture, 0o644); err != nil { //nolint:gosec // part of the documentation
+		t.Fatal(err)
+	}
+}
