@@ -20,10 +20,12 @@ var (
 	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
 )
 
-// SlotRequest names a slot of a stream; Term is the length of the lease.
+// SlotRequest names a slot of a stream; Term is the length of the lease. Slots is into how many the stream is divided, as
+// the asker knows it: where the config says another number, the term is empty and tells it.
 type SlotRequest struct {
 	Stream string        `json:"stream"`
 	Slot   int           `json:"slot"`
+	Slots  int           `json:"slots"`
 	Term   time.Duration `json:"term"`
 }
 
@@ -32,6 +34,7 @@ func (r SlotRequest) String() string { return r.Stream }
 
 // SlotTerm is what one lease term did.
 type SlotTerm struct {
+	Slots      int       `json:"slots"` // of the stream, in the worker's config; 0: the stream is not in it
 	Documents  int64     `json:"documents"`
 	Detections int64     `json:"detections"`
 	Watermark  time.Time `json:"watermark"` // index time; zero while not every shard could be read

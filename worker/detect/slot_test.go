@@ -142,7 +142,7 @@ func TestKillBetweenLedgerAndCursor(t *testing.T) {
 	b.put("ev-1", "a", 250)
 	lift := b.server.Inject(opensearchtest.Fault{Operation: "doc", Path: "0-of-1", CutBefore: true, Skip: 3})
 	d := b.detect(detect.Config{Streams: []detect.Stream{b.stream()}})
-	if _, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Term: time.Minute}); err == nil {
+	if _, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Slots: 1, Term: time.Minute}); err == nil {
 		t.Fatal("a reader whose cursor can't be saved went on")
 	}
 	lift()

@@ -82,17 +82,11 @@ func (c Config) Slots() (slots int) {
 func Watermarks(ctx context.Context, cursors *opensearch.Cursors, c Config) (map[string]time.Time, error) {
 	marks := map[string]time.Time{}
 	for _, stream := range c.Streams {
-		slots := stream.withDefaults().Slots
-		var least time.Time
-		for slot := range slots {
-			held, err := cursors.Load(ctx, readerOf(stream.Name, slot, slots))
-			if err != nil {
-				return nil, err
-			}
-			if slot == 0 || held.Watermark.Before(least) {
-				least = held.Watermark
-			}
+		slots, err := division(ctx, cursors, stream.Name, stream.withDefaults().Slots)
+		if err != nil {
+			return nil, err
 		}
+		least := leastWatermark(slots)
 		if !least.IsZero() {
 			marks[stream.Name] = least
 		}
