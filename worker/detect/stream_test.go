@@ -102,3 +102,28 @@ func TestRemovedStreamEnds(t *testing.T) {
 		t.Errorf("the workflow of a removed stream ended with %v", err)
 	}
 }
+
+// TestWatermarkOutlivesDivision divides a stream anew while a shard is red: what was evaluated stays evaluated.
+func TestWatermarkOutlivesDivision(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	for i := range 6 {
+		b.put(fmt.Sprintf("ev-%d", i), "a", 5)
+	}
+	stop := b.read(b.stream())
+	b.until("there is a watermark", func() bool { return !b.cursorOf("stream/events/0-of-1").Watermark.IsZero() })
+	stop()
+	before := b.cursorOf("stream/events/0-of-1").Watermark
+	b.server.Shard("ev-0", 0).Missing(true)
+	b.read(b.stream(func(s *detect.Stream) { s.Slots = 2 }))
+	for i := range 5 {
+		b.put(fmt.Sprintf("ev-%d", i+1), "b", 5)
+	}
+	for slot := range 2 {
+		reader := fmt.Sprintf("stream/events/%d-of-2", slot)
+		b.until(reader+" is saved", func() bool { return len(b.cursorOf(reader).Shards) > 0 })
+		if mark := b.cursorOf(reader).Watermark; !mark.Equal(before) {
+			t.Errorf("%s: watermark %s, was %s", reader, mark, before)
+		}
+	}
+}
