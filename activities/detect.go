@@ -16,7 +16,8 @@ var (
 	// ClaimDetections sets incident_id on ledger documents by compare-and-set and folds what it newly claimed, so a
 	// detection counts for one incident, once. Asking again with the same incident returns the same documents again.
 	ClaimDetections = Step[ClaimRequest, Claimed]{"ClaimDetections"}
-	// ListUnclaimed lists detections that open an incident and that nobody has claimed for a while: the sweep.
+	// ListUnclaimed lists detections that open an incident and that nobody has claimed for a while: the sweep. It takes a
+	// token for each incident that does not run.
 	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
 )
 
