@@ -118,8 +118,8 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 	if len(hits) == 0 {
 		return nil
 	}
-	if err := s.date(ctx, position); err != nil {
-		return err
+	if position.Created.IsZero() { // it decides the ledger's month
+		return errors.New("index was deleted while it was read")
 	}
 	var entries []opensearch.Entry
 	for _, hit := range hits {
@@ -135,27 +135,6 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 	m.duplicates.WithLabelValues(name).Add(float64(len(entries) - written))
 	s.term.Documents += int64(len(hits))
 	s.term.Detections += int64(written)
-	return nil
-}
-
-// date learns when the position's index was created: it decides the ledger's month.
-func (s *slot) date(ctx context.Context, position *opensearch.Position) error {
-	if !position.Created.IsZero() {
-		return nil
-	}
-	created, err := s.client.Created(ctx, s.pattern)
-	if err != nil {
-		return err
-	}
-	for key, each := range s.positions {
-		if at, known := created[key.uuid]; known {
-			each.Created = at
-		}
-	}
-	if position.Created.IsZero() {
-		return errors.New("index was deleted while it was read")
-	}
-	s.dirty = true
 	return nil
 }
 

@@ -30,7 +30,7 @@ func TestReaderUnderFaults(t *testing.T) {
 		"searches answer {}":         injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Body: `{}`, Times: 4}),
 		"searches answer HTML":       injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Body: `<html>proxy</html>`, Times: 4}),
 		"statistics answer {}":       injected(opensearchtest.Fault{Operation: "stats", Body: `{}`, Times: 4}),
-		"health answers {}":          injected(opensearchtest.Fault{Operation: "cluster", Body: `{}`, Times: 4}),
+		"settings answer {}":         injected(opensearchtest.Fault{Operation: "settings", Body: `{}`, Times: 4}),
 		"partial refreshes":          injected(opensearchtest.Fault{Operation: "refresh", Path: "ev-", Partial: true, Times: 2}),
 		"cut before the search":      injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", CutBefore: true, Times: 3}),
 		"cut before the ledger":      injected(opensearchtest.Fault{Operation: "bulk", Carries: "sallyport-detections-", CutBefore: true, Times: 2}),

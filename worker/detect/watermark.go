@@ -31,8 +31,8 @@ func (t *tail) raiseWatermark() {
 	t.watermark, t.dirty = then.at, true
 }
 
-// dropGone finds indices that were deleted: their shards are absent from two looks in a row, and the cluster knows no
-// index of that name, or another one. What they took along unread is reported by gone.
+// dropGone finds indices that were deleted: their shards are absent from two looks in a row, and the cluster knows the
+// index no more. What they took along unread is reported by gone.
 func (t *tail) dropGone(ctx context.Context, look sighting) error {
 	var absent []shardKey
 	for key := range t.positions {
@@ -44,17 +44,9 @@ func (t *tail) dropGone(ctx context.Context, look sighting) error {
 			t.vanished[key] = true
 		}
 	}
-	if len(absent) == 0 {
-		return nil
-	}
-	existing, err := t.client.ShardIDs(ctx, t.pattern, true)
-	if err != nil {
-		return err
-	}
 	for _, key := range absent {
 		position := t.positions[key]
-		uuid, open := look.uuids[position.Index]
-		if existing[opensearch.ShardID{Index: position.Index, Number: position.Shard}] && (!open || uuid == key.uuid) {
+		if _, exists := look.indices[key.uuid]; exists {
 			continue // red or closed: it may come back
 		}
 		if err := t.gone(ctx, position); err != nil {
