@@ -16,14 +16,17 @@ var (
 	// ClaimDetections sets incident_id on ledger documents by compare-and-set and folds what it newly claimed, so a
 	// detection counts for one incident, once. Asking again with the same incident returns the same documents again.
 	ClaimDetections = Step[ClaimRequest, Claimed]{"ClaimDetections"}
-	// ListUnclaimed lists detections that open an incident and that nobody has claimed for a while: the sweep.
+	// ListUnclaimed lists detections that open an incident and that nobody has claimed for a while: the sweep. It takes a
+	// token for each incident that does not run.
 	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
 )
 
-// SlotRequest names a slot of a stream; Term is the length of the lease.
+// SlotRequest names a slot of a stream; Term is the length of the lease. Slots is into how many the stream is divided, as
+// the asker knows it: where the config says another number, the term is empty and tells it.
 type SlotRequest struct {
 	Stream string        `json:"stream"`
 	Slot   int           `json:"slot"`
+	Slots  int           `json:"slots"`
 	Term   time.Duration `json:"term"`
 }
 
@@ -32,6 +35,7 @@ func (r SlotRequest) String() string { return r.Stream }
 
 // SlotTerm is what one lease term did.
 type SlotTerm struct {
+	Slots      int       `json:"slots"` // of the stream, in the worker's config; 0: the stream is not in it
 	Documents  int64     `json:"documents"`
 	Detections int64     `json:"detections"`
 	Watermark  time.Time `json:"watermark"` // index time; zero while not every shard could be read

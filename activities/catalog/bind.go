@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/effect"
@@ -23,6 +22,7 @@ type House struct {
 	Ledger   *opensearch.Ledger
 	Records  *opensearch.Records
 	Audits   *opensearch.Audits
+	Tokens   *opensearch.Tokens // of new incidents; nil: none may begin
 	Hunting  *hunting.Hunting
 }
 
@@ -64,14 +64,6 @@ func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.ReadHunt, h.Hunting.ReadHunt)
 	activities.Bind(b, activities.RunHunt, h.Hunting.RunHunt)
 	activities.Bind(b, activities.RecordHunt, h.Hunting.RecordHunt)
-}
-
-// sweep lists what nobody has claimed for a while.
-func (h House) sweep(ctx context.Context, in activities.SweepRequest) (activities.Sweep, error) {
-	if in.Older <= 0 {
-		return activities.Sweep{}, activities.Permanent(errors.New("sweep without an age"))
-	}
-	return h.Ledger.Unclaimed(ctx, time.Now().Add(-in.Older))
 }
 
 func (s *Systems) listSources(context.Context, activities.None) (list activities.Sources, err error) {

@@ -54,6 +54,7 @@ func inside() []Row {
 		{"confirm", "opensearch", "Confirm", "action id in the register's entry of the target", "the entry says contained", "the entry is acknowledged", Until},
 		{"wish", "temporal", "SendWish", "workflow id of the device, and the action's id", "the device's state knows the action", "signal accepted", Until},
 		{"news", "temporal", "SignalIncident", "workflow id of the incident's key", "detections that are claimed count once", "signal accepted", Until},
+		{"sweep", "opensearch", "ListUnclaimed", "the one bucket's document, by compare-and-set", "a token that a lost attempt took is not given back: fewer incidents begin, never more", "the documents are acknowledged", Until},
 		{"record", "opensearch", "WriteRecord", "incident id, with its revision", "the document bears this revision or a higher one", "the document is acknowledged", Until},
 		{"audit", "opensearch", "Audit", "chain and sequence number", "an entry of the chain bears the same cause", "creating the entry was acknowledged", Until},
 		{"hunt outcome", "opensearch", "RecordHunt", "hunt and run; detections by hash", "the document exists; creating a detection that exists answers 409", "documents acknowledged", Until},
@@ -63,7 +64,7 @@ func inside() []Row {
 // ReadOnly lists the steps that change nothing anywhere: they look, judge, verify or sign.
 func ReadOnly() []string {
 	return []string{
-		"CheckPlaybook", "FindVulnerabilities", "GrantAction", "Judge", "LastEpisode", "ListContainments", "ListSources", "ListUnclaimed", "MakePlan",
+		"CheckPlaybook", "FindVulnerabilities", "GrantAction", "Judge", "LastEpisode", "ListContainments", "ListSources", "MakePlan",
 		"ReadHunt", "ReadSettings", "RunHunt", "RunningContainments", "VerifyDecision",
 	}
 }

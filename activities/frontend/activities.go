@@ -60,6 +60,20 @@ func (a *Activities) SignalOpenIncident(ctx context.Context, news activities.New
 	return true, nil
 }
 
+// RunningIncident reports whether an incident of the entity runs, and which episode; the id is empty where the server
+// does not tell it.
+func (a *Activities) RunningIncident(ctx context.Context, entity soar.Entity) (incident string, running bool, err error) {
+	described, err := a.client.DescribeWorkflowExecution(ctx, activities.IncidentKey(entity), "")
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("describe incident: %w", err)
+	}
+	info := described.GetWorkflowExecutionInfo()
+	return info.GetFirstRunId(), info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
 // SendWish puts an order into its device's workflow, which is the one writer of that appliance. A repeated wish is the
 // same wish: the device's driver adopts what is already there.
 func (a *Activities) SendWish(ctx context.Context, wish activities.Wish) (activities.None, error) {

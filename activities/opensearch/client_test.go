@@ -13,12 +13,14 @@ import (
 
 // onBoth runs a test against the stand-in and against a real server: what holds on one must hold on the other.
 func onBoth(t *testing.T, test func(t *testing.T, c *opensearch.Client, prefix string)) {
-	t.Run("stand-in", func(t *testing.T) {
-		test(t, open(t, opensearchtest.NewServer(t).URL), "it-")
-	})
+	onBothAt(t, func(t *testing.T, address, prefix string) { test(t, open(t, address), prefix) })
+}
+
+func onBothAt(t *testing.T, test func(t *testing.T, address, prefix string)) {
+	t.Run("stand-in", func(t *testing.T) { test(t, opensearchtest.NewServer(t).URL, "it-") })
 	t.Run("real", func(t *testing.T) {
 		address, prefix := opensearchtest.Real(t)
-		test(t, open(t, address), prefix)
+		test(t, address, prefix)
 	})
 }
 

@@ -126,7 +126,7 @@ func TestCheckStream(t *testing.T) {
 		t.Errorf("no index: %v", faults)
 	}
 	for operation, privilege := range map[string]string{
-		"stats": "indices:monitor/stats", "cluster": "cluster:monitor/health", "settings": "indices:monitor/settings/get",
+		"stats": "indices:monitor/stats", "settings": "indices:monitor/settings/get",
 		"search": "indices:data/read/search", "refresh": "indices:admin/refresh",
 	} {
 		reason := "no permissions for [" + privilege + "] and User [name=sp_reader, backend_roles=[], requestedTenant=null]"

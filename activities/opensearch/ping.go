@@ -49,14 +49,13 @@ func (c *Client) CheckStream(ctx context.Context, pattern string) (faults []erro
 	if err != nil {
 		return []error{err} // without statistics nothing of a stream can be read
 	}
-	if len(shards) == 0 {
-		faults = append(faults, fmt.Errorf("no index matches %s", pattern))
-	}
-	if _, err := c.ShardIDs(ctx, pattern, false); err != nil {
+	indices, err := c.Indices(ctx, pattern)
+	if err != nil {
 		faults = append(faults, err)
-	}
-	if _, err := c.Created(ctx, pattern); err != nil {
+	} else if unseen, err := c.Unseen(ctx, pattern, indices); err != nil {
 		faults = append(faults, err)
+	} else if len(unseen) > 0 {
+		faults = append(faults, fmt.Errorf("no index matches %s: nothing is watched there (mend the pattern, or take it out)", strings.Join(unseen, ", ")))
 	}
 	if len(shards) == 0 {
 		return faults

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // Shard is a started primary as the server's statistics show it. Every operation up to Checkpoint is on every copy.
@@ -22,17 +21,9 @@ type Shard struct {
 	Checkpoint int64 // the global one; -1 for an empty shard
 }
 
-// ShardID names a shard of an index.
-type ShardID struct {
-	Index  string
-	Number int
-}
-
-// ID is the shard's name.
-func (s Shard) ID() ShardID { return ShardID{s.Index, s.Number} }
-
-// openOnes makes patterns mean open indices, data streams' hidden ones included; closed ones can't be read.
-var openOnes = url.Values{"expand_wildcards": {"open,hidden"}}
+// openOnes makes patterns mean open indices, data streams' hidden ones included; what a list names and is closed or not
+// there (any more) is left out, and keeps nobody from the rest.
+var openOnes = url.Values{"expand_wildcards": {"open,hidden"}, "ignore_unavailable": {"true"}}
 
 func with(base url.Values, more ...string) url.Values {
 	params := url.Values{}
@@ -43,9 +34,18 @@ func with(base url.Values, more ...string) url.Values {
 	return params
 }
 
-// Primaries lists the started primary shards of pattern, by index and number. A shard without one is absent, and the
-// server counts no failure for it: compare with ShardIDs. It needs indices:monitor/stats.
+// Primaries lists the started primary shards of the open indices of pattern, by index and number. A shard without one is
+// absent, and the server counts no failure for it: compare with Indices. It needs indices:monitor/stats.
 func (c *Client) Primaries(ctx context.Context, pattern string) ([]Shard, error) {
+	return c.primaries(ctx, pattern, openOnes)
+}
+
+// ClosedPrimaries is Primaries for closed indices: they can't be read, but still say up to where they go.
+func (c *Client) ClosedPrimaries(ctx context.Context, pattern string) ([]Shard, error) {
+	return c.primaries(ctx, pattern, with(openOnes, "expand_wildcards", "closed,hidden", "forbid_closed_indices", "false"))
+}
+
+func (c *Client) primaries(ctx context.Context, pattern string, which url.Values) ([]Shard, error) {
 	var answer struct {
 		Shards  *Shards `json:"_shards"`
 		Indices map[string]struct {
@@ -53,7 +53,7 @@ func (c *Client) Primaries(ctx context.Context, pattern string) ([]Shard, error)
 			Shards map[string][]shardCopy `json:"shards"`
 		} `json:"indices"`
 	}
-	query := with(openOnes, "level", "shards", "filter_path", "_shards,indices.*.uuid,indices.*.shards.*.routing,"+
+	query := with(which, "level", "shards", "filter_path", "_shards,indices.*.uuid,indices.*.shards.*.routing,"+
 		"indices.*.shards.*.seq_no,indices.*.shards.*.commit.user_data.history_uuid")
 	if err := c.call(ctx, "read checkpoints of "+pattern, http.MethodGet, pathTo(pattern, "_stats", "docs"), query, nil, &answer); err != nil {
 		return nil, err
@@ -103,62 +103,6 @@ func (c shardCopy) primary(index, uuid string, number int) (Shard, bool) {
 		Index: index, UUID: uuid, Number: number, Node: c.Routing.Node,
 		History: c.Commit.UserData.History, Checkpoint: c.SeqNo.Checkpoint,
 	}, true
-}
-
-// ShardIDs lists every shard of the open indices of pattern, with or without a primary. With closed, those of closed
-// indices too. It needs cluster:monitor/health.
-func (c *Client) ShardIDs(ctx context.Context, pattern string, closed bool) (map[ShardID]bool, error) {
-	var answer struct {
-		TimedOut *bool `json:"timed_out"`
-		Indices  map[string]struct {
-			Shards map[string]struct{} `json:"shards"`
-		} `json:"indices"`
-	}
-	query := with(openOnes, "level", "shards", "filter_path", "timed_out,indices.*.shards.*.primary_active")
-	if closed {
-		query.Set("expand_wildcards", "all")
-	}
-	if err := c.call(ctx, "list shards of "+pattern, http.MethodGet, pathTo("_cluster", "health", pattern), query, nil, &answer); err != nil {
-		return nil, err
-	}
-	if answer.TimedOut == nil || *answer.TimedOut {
-		return nil, fmt.Errorf("list shards of %s: %w", pattern, ErrIncomplete)
-	}
-	found := map[ShardID]bool{}
-	for name, index := range answer.Indices {
-		for number := range index.Shards {
-			n, err := strconv.Atoi(number)
-			if err != nil {
-				return nil, fmt.Errorf("list shards of %s: answer is not the JSON that was expected", pattern)
-			}
-			found[ShardID{name, n}] = true
-		}
-	}
-	return found, nil
-}
-
-// Created tells when each open index of pattern was created, by the index's UUID. It needs
-// indices:monitor/settings/get.
-func (c *Client) Created(ctx context.Context, pattern string) (map[string]time.Time, error) {
-	var answer map[string]struct {
-		Settings struct {
-			UUID    string `json:"index.uuid"`
-			Created string `json:"index.creation_date"`
-		} `json:"settings"`
-	}
-	path := pathTo(pattern, "_settings", "index.uuid,index.creation_date")
-	if err := c.call(ctx, "read creation dates of "+pattern, http.MethodGet, path, with(openOnes, "flat_settings", "true"), nil, &answer); err != nil {
-		return nil, err
-	}
-	created := map[string]time.Time{}
-	for _, index := range answer {
-		millis, err := strconv.ParseInt(index.Settings.Created, 10, 64)
-		if err != nil || index.Settings.UUID == "" {
-			return nil, fmt.Errorf("read creation dates of %s: answer is not the JSON that was expected", pattern)
-		}
-		created[index.Settings.UUID] = time.UnixMilli(millis).UTC()
-	}
-	return created, nil
 }
 
 // ReadPage reads, from the primary alone, the documents of a shard with after < _seq_no <= upto, at most size of them

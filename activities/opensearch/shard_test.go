@@ -57,9 +57,9 @@ func TestShards(t *testing.T) {
 		if _, err := c.ReadPage(ctx, absent, -1, 4, 10); !errors.Is(err, opensearch.ErrIncomplete) {
 			t.Errorf("a shard that does not exist: %v, want incomplete", err)
 		}
-		ids, err := c.ShardIDs(ctx, prefix+"*", false)
-		if err != nil || len(ids) != 1 || !ids[shard.ID()] {
-			t.Errorf("shards: %v %v", ids, err)
+		indices, err := c.Indices(ctx, prefix+"*")
+		if err != nil || len(indices) != 1 || indices[0].Name != index || indices[0].UUID != shard.UUID || indices[0].Shards != 1 || indices[0].Closed {
+			t.Errorf("indices: %v %v", indices, err)
 		}
 		created, err := c.Created(ctx, prefix+"*")
 		if age := time.Since(created[shard.UUID]); err != nil || age < -time.Minute || age > time.Hour {
@@ -93,7 +93,7 @@ func TestNoIndex(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *opensearch.Client, prefix string) {
 		ctx, pattern := t.Context(), prefix+"nothing-*"
 		shards, err := c.Primaries(ctx, pattern)
-		ids, err2 := c.ShardIDs(ctx, pattern, true)
+		ids, err2 := c.Indices(ctx, pattern)
 		created, err3 := c.Created(ctx, pattern)
 		if err := errors.Join(err, err2, err3, c.Refresh(ctx, pattern)); err != nil || len(shards)+len(ids)+len(created) != 0 {
 			t.Errorf("a pattern that matches nothing: %v %v %v %v", shards, ids, created, err)

@@ -2,38 +2,79 @@ package opensearch
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
-// sweepKeys bounds one sweep: so many incidents, oldest entities by name first. The next sweep takes the next ones, so
-// that a sweep after an outage starts no storm of incidents.
-const sweepKeys = 50
+// sweepKeys bounds one sweep: so many incidents, so that a sweep after an outage starts no storm of them. sweepReader is
+// the document that says where the next sweep goes on.
+const (
+	sweepKeys   = 50
+	sweepReader = "sweep"
+)
+
+// swept is where a sweep stopped.
+type swept struct {
+	After   *soar.Entity `json:"after"` // the last one that was listed; nil: begin anew
+	Updated time.Time    `json:"updated"`
+}
 
 // Unclaimed carries out activities.ListUnclaimed: detections that open an incident, are neither late nor suppressed,
-// and that nobody had claimed at before. Those that only join are not among them: nobody need ever claim them.
-func (l *Ledger) Unclaimed(ctx context.Context, before time.Time) (activities.Sweep, error) {
-	if err := l.client.Refresh(ctx, LedgerPattern); err != nil {
-		return activities.Sweep{}, err
-	}
-	entities, err := l.waitingEntities(ctx, before)
-	if err != nil {
-		return activities.Sweep{}, err
-	}
+// and that nobody had claimed at before. Those that only join are not among them: nobody need ever claim them. May says
+// whether an incident of an entity may be told now; who may not waits. A sweep goes on behind the last one that it listed,
+// and round: what can't be claimed, or may not be told, keeps nobody else from the turn.
+func (l *Ledger) Unclaimed(ctx context.Context, before time.Time, may func(context.Context, soar.Entity) (bool, error)) (activities.Sweep, error) {
 	sweep := activities.Sweep{}
-	for _, entity := range entities {
+	if err := l.client.Refresh(ctx, LedgerPattern); err != nil {
+		return sweep, err
+	}
+	after, err := l.sweptTo(ctx)
+	if err != nil {
+		return sweep, err
+	}
+	entities, err := l.waitingEntities(ctx, before, after)
+	if err != nil {
+		return sweep, err
+	}
+	refused := false
+	for i, entity := range entities {
+		ok, err := may(ctx, entity)
+		if err != nil {
+			return sweep, fmt.Errorf("sweep of %s: %w", entity, err)
+		}
+		if refused = refused || !ok; !refused {
+			after = &entities[i]
+		}
+		if !ok {
+			continue
+		}
 		news, err := l.waitingFor(ctx, entity, before)
 		if err != nil {
-			return activities.Sweep{}, err
+			return sweep, err
 		}
 		if len(news.Detections) > 0 {
 			sweep.Unclaimed = append(sweep.Unclaimed, news)
 		}
 	}
-	return sweep, nil
+	_, err = l.client.Put(ctx, cursorsIndex, sweepReader, swept{After: after, Updated: time.Now().UTC()}, Condition{})
+	return sweep, err
+}
+
+func (l *Ledger) sweptTo(ctx context.Context) (*soar.Entity, error) {
+	document, found, err := l.client.Get(ctx, cursorsIndex, sweepReader)
+	if err != nil || !found {
+		return nil, err
+	}
+	var last swept
+	if err := json.Unmarshal(document.Source, &last); err != nil {
+		return nil, fmt.Errorf("%s is not a document that Sallyport wrote", sweepReader)
+	}
+	return last.After, nil
 }
 
 // waiting is the query for what the sweep looks for.
@@ -52,17 +93,36 @@ func waiting(before time.Time, more ...any) map[string]any {
 	}}
 }
 
-func (l *Ledger) waitingEntities(ctx context.Context, before time.Time) ([]soar.Entity, error) {
-	body := map[string]any{
-		"size": 0, "query": waiting(before),
-		"aggs": map[string]any{"entities": map[string]any{"composite": map[string]any{
-			"size": sweepKeys,
-			"sources": []any{
-				map[string]any{"family": map[string]any{"terms": map[string]any{"field": "entity.family"}}},
-				map[string]any{"name": map[string]any{"terms": map[string]any{"field": "entity.name"}}},
-			},
-		}}},
+// waitingEntities lists, behind after and round, whose detections wait; each once.
+func (l *Ledger) waitingEntities(ctx context.Context, before time.Time, after *soar.Entity) ([]soar.Entity, error) {
+	entities, err := l.waitingBehind(ctx, before, after)
+	if err != nil || after == nil || len(entities) == sweepKeys {
+		return entities, err
 	}
+	first, err := l.waitingBehind(ctx, before, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, entity := range first {
+		if len(entities) < sweepKeys && !slices.Contains(entities, entity) {
+			entities = append(entities, entity)
+		}
+	}
+	return entities, nil
+}
+
+func (l *Ledger) waitingBehind(ctx context.Context, before time.Time, after *soar.Entity) ([]soar.Entity, error) {
+	pages := map[string]any{
+		"size": sweepKeys,
+		"sources": []any{
+			map[string]any{"family": map[string]any{"terms": map[string]any{"field": "entity.family"}}},
+			map[string]any{"name": map[string]any{"terms": map[string]any{"field": "entity.name"}}},
+		},
+	}
+	if after != nil {
+		pages["after"] = after
+	}
+	body := map[string]any{"size": 0, "query": waiting(before), "aggs": map[string]any{"entities": map[string]any{"composite": pages}}}
 	var answer struct {
 		Result
 		Aggregations struct {

@@ -53,6 +53,9 @@ type Entity struct {
 	Name   string `json:"name"`
 }
 
+// OwnFamily is the family of entities that are Sallyport itself: what it has to say of itself waits for no token.
+const OwnFamily = "sallyport"
+
 // String is the entity as people read it: family/name.
 func (e Entity) String() string { return e.Family + "/" + e.Name }
 

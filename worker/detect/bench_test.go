@@ -92,7 +92,7 @@ func readByReader(b *testing.B, client *opensearch.Client, prefix string, round,
 	done := make(chan error)
 	begin := time.Now()
 	go func() {
-		_, err := d.ReadSlot(ctx, activities.SlotRequest{Stream: stream.Name, Term: time.Minute})
+		_, err := d.ReadSlot(ctx, activities.SlotRequest{Stream: stream.Name, Slots: 1, Term: time.Minute})
 		done <- err
 	}()
 	tick := time.NewTicker(time.Millisecond)

@@ -135,6 +135,12 @@ func (s Stream) withDefaults() Stream {
 	return s
 }
 
+// Tokens are the burst and the tokens of an hour, defaults filled in.
+func (n NewIncidents) Tokens() (burst, perHour int) {
+	n = n.withDefaults()
+	return n.Burst, n.PerHour
+}
+
 func (n NewIncidents) withDefaults() NewIncidents {
 	if n.Burst == 0 {
 		n.Burst = 30

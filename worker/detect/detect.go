@@ -2,7 +2,7 @@
 //
 // Reading order: tail.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, then dispatch.go (the
-// ledger becomes incidents) with shape.go and bucket.go.
+// ledger becomes incidents) with shape.go and overload.go.
 package detect
 
 import (
@@ -47,13 +47,13 @@ type Parts struct {
 	Now       func() time.Time
 }
 
-// Detect carries out the steps of role detect. It keeps nothing between two calls but the dispatcher's token bucket.
+// Detect carries out the steps of role detect. It keeps nothing between two calls.
 type Detect struct {
 	Parts
 	streams map[string]Stream
 	cursors *opensearch.Cursors
 	ledger  *opensearch.Ledger
-	bucket  *bucket
+	tokens  *opensearch.Tokens
 }
 
 // New returns the role's steps; it checks the config and that every stream's cluster and mapping are there.
@@ -70,9 +70,10 @@ func New(parts Parts) (*Detect, error) {
 	if parts.Now == nil {
 		parts.Now = time.Now
 	}
+	burst, perHour := parts.Config.NewIncidents.Tokens()
 	d := &Detect{
 		Parts: parts, streams: map[string]Stream{}, cursors: opensearch.NewCursors(parts.State),
-		ledger: opensearch.NewLedger(parts.State), bucket: newBucket(parts.Config.NewIncidents.withDefaults(), parts.Now),
+		ledger: opensearch.NewLedger(parts.State), tokens: opensearch.NewTokens(parts.State, burst, perHour, parts.Now),
 	}
 	for _, stream := range parts.Config.Streams {
 		if _, err := d.cluster(stream); err != nil {
@@ -100,14 +101,6 @@ func (d *Detect) cluster(s Stream) (*opensearch.Client, error) {
 // ClaimDetections carries out activities.ClaimDetections.
 func (d *Detect) ClaimDetections(ctx context.Context, in activities.ClaimRequest) (activities.Claimed, error) {
 	return d.ledger.Claim(ctx, in)
-}
-
-// ListUnclaimed carries out activities.ListUnclaimed, at most 50 incidents with 500 detections each at a time.
-func (d *Detect) ListUnclaimed(ctx context.Context, in activities.SweepRequest) (activities.Sweep, error) {
-	if in.Older <= 0 {
-		return activities.Sweep{}, activities.Permanent(errors.New("sweep without an age"))
-	}
-	return d.ledger.Unclaimed(ctx, d.Now().Add(-in.Older))
 }
 
 // beatEvery is well below any heartbeat timeout: one request may take longer than that.

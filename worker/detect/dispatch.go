@@ -36,7 +36,8 @@ type dispatcher struct {
 	queues map[string]*queue
 	said   time.Time // the hour for which an overload was reported
 	term   activities.DispatchTerm
-	total  int // detections that wait
+	total  int  // detections that wait
+	spent  bool // no token was left in this pass
 }
 
 // Dispatch carries out activities.Dispatch. The cursor stays before the oldest detection that was not signalled, so that
@@ -153,7 +154,7 @@ var errNoToken = errors.New("too many new incidents")
 
 // deliver tells every incident that is due.
 func (p *dispatcher) deliver(ctx context.Context) {
-	var refused *queue
+	p.spent = false
 	refusals := 0
 	for key, q := range p.queues {
 		if q.waiting() == 0 && p.now().Sub(q.last) > calmAfter {
@@ -168,7 +169,7 @@ func (p *dispatcher) deliver(ctx context.Context) {
 		err := p.tellAll(ctx, q)
 		switch {
 		case errors.Is(err, errNoToken):
-			refused, q.held = q, p.now().Add(holdRefused)
+			q.held = p.now().Add(holdRefused)
 			refusals++
 		case err != nil:
 			p.d.Metrics.unsignalled.Inc()
@@ -176,7 +177,7 @@ func (p *dispatcher) deliver(ctx context.Context) {
 			return // the frontend is busy or down: every other would fail too
 		}
 	}
-	p.sayOverload(ctx, refused)
+	p.sayOverload(ctx)
 }
 
 // tellAll sends as many signals as the incident may get at once.
@@ -225,15 +226,24 @@ func (p *dispatcher) tell(ctx context.Context, q *queue) error {
 
 // start opens an incident if a token is left. What Sallyport has to say of itself needs none.
 func (p *dispatcher) start(ctx context.Context, q *queue, batch []waitingRef) error {
-	own := q.entity.Family == ownFamily
-	if !own && !p.d.bucket.take() {
+	if q.entity.Family == soar.OwnFamily {
+		_, err := p.d.Signaller.SignalIncident(ctx, newsOf(q.entity, batch))
+		return err
+	}
+	if p.spent {
 		return errNoToken
 	}
-	_, err := p.d.Signaller.SignalIncident(ctx, newsOf(q.entity, batch))
-	if err != nil && !own {
-		p.d.bucket.giveBack()
+	taken, err := p.d.tokens.Take(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	if p.spent = !taken; p.spent {
+		return errNoToken
+	}
+	if _, err = p.d.Signaller.SignalIncident(ctx, newsOf(q.entity, batch)); err != nil {
+		return errors.Join(err, p.d.tokens.GiveBack(ctx))
+	}
+	return nil
 }
 
 // saveCursor saves each position, but before the oldest detection of its shard that still waits.

@@ -142,6 +142,23 @@ func TestOverload(t *testing.T) {
 	})
 }
 
+// TestOverloadIsShown for as long as an incident waits for a token, not only while one is asked for.
+func TestOverloadIsShown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 3 {
+		b.detections(fmt.Sprint("d", i), fmt.Sprintf("host-%d", i), 1)
+	}
+	b.dispatch(detect.Config{NewIncidents: detect.NewIncidents{Burst: 1, PerHour: 1}}, 1)
+	b.until("new incidents wait", func() bool { return b.counter("sallyport_dispatch_overload") == 1 })
+	for polls := b.server.Calls("stats"); b.server.Calls("stats") < polls+4; {
+		if b.counter("sallyport_dispatch_overload") != 1 {
+			t.Fatal("two incidents wait for a token, and the gauge says that none does")
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
 // TestDispatcherKilled ends the dispatcher while the frontend is down: its successor tells what it did not.
 func TestDispatcherKilled(t *testing.T) {
 	t.Parallel()
@@ -229,37 +246,6 @@ func TestClaimRace(t *testing.T) {
 		}
 		if sum != 60 {
 			b.Errorf("60 detections counted %d times", sum)
-		}
-	})
-}
-
-func TestSweep(t *testing.T) {
-	onBoth(t, func(b *bench) {
-		past := func(d *soar.Detection) { d.ReadAt = d.ReadAt.Add(-5 * time.Minute) }
-		waiting, other := "w-"+b.prefix, "o-"+b.prefix
-		mine := b.detections("old", waiting, 3, past)
-		mine = append(mine, b.detections("young", waiting, 2)...)
-		b.detections("weak", other, 2, past, weak)
-		b.detections("late", other, 2, past, func(d *soar.Detection) { d.Late = true })
-		b.detections("quiet", other, 2, past, func(d *soar.Detection) { d.SuppressedBy = "x" })
-		taken := b.detections("taken", other, 2, past)
-		d := b.detect(detect.Config{})
-		if _, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: "i", Detections: taken}); err != nil {
-			b.Fatal(err)
-		}
-		sweep, err := d.ListUnclaimed(b.Context(), activities.SweepRequest{Older: 2 * time.Minute})
-		if err != nil {
-			b.Fatal(err)
-		}
-		found := map[string]int{}
-		for _, news := range sweep.Unclaimed {
-			found[news.Entity.Name] = len(news.Detections)
-		}
-		if found[waiting] != 3 || found[other] != 0 {
-			b.Errorf("unclaimed: %v, want 3 of %s and none of %s", found, waiting, other)
-		}
-		if _, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: "i", Detections: mine}); err != nil {
-			b.Error(err) // so that a server that stays has nothing left for the next sweep
 		}
 	})
 }

@@ -104,3 +104,39 @@ func TestClosedIndex(t *testing.T) {
 		t.Error("a closed index is neither lost nor read again")
 	}
 }
+
+// TestListOfNames watches indices by name: one that is closed, deleted or not there yet keeps nobody from the others, and
+// one that is deleted unread is a loss.
+func TestListOfNames(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.CreateIndex("ev-db", 1, time.Time{})
+	b.put("ev-web", "a", 10)
+	b.server.Inject(opensearchtest.Fault{Operation: "search", Path: "ev-db", Status: http.StatusServiceUnavailable})
+	b.put("ev-db", "a", 25)
+	b.read(b.stream(func(s *detect.Stream) { s.Index = "ev-web,ev-db,ev-later" }))
+	b.untilRead("ev-web", "a", 10)
+	b.until("the checkpoint of ev-db is known", func() bool {
+		shards := b.cursorOf("stream/events/0-of-1").Shards
+		return len(shards) == 2 && shards[0].Known == 24
+	})
+	b.server.SetClosed("ev-db", true)
+	b.put("ev-web", "while it is closed", 10)
+	b.untilRead("ev-web", "while it is closed", 10)
+	if len(b.cursorOf("stream/events/0-of-1").Shards) != 2 {
+		t.Error("the place of a closed index is not kept")
+	}
+	b.server.SetClosed("ev-db", false)
+	b.server.DeleteIndex("ev-db")
+	b.put("ev-web", "when it is gone", 10)
+	b.untilRead("ev-web", "when it is gone", 10)
+	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-db/loss/0"]; return there })
+	b.put("ev-later", "a", 10)
+	b.untilRead("ev-later", "a", 10)
+	b.server.DeleteIndex("ev-web")
+	b.server.DeleteIndex("ev-later")
+	b.until("all positions are dropped", func() bool { return len(b.cursorOf("stream/events/0-of-1").Shards) == 0 })
+	if lost := b.counter("sallyport_stream_lost_total"); lost != 25 {
+		t.Errorf("%v operations are lost, want the 25 of ev-db", lost)
+	}
+}

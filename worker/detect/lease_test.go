@@ -34,7 +34,7 @@ func TestWorkerStops(t *testing.T) {
 		}
 	}()
 	began := time.Now()
-	value, err := env.ExecuteActivity(activities.ReadSlot.Name, activities.SlotRequest{Stream: "events", Term: time.Hour})
+	value, err := env.ExecuteActivity(activities.ReadSlot.Name, activities.SlotRequest{Stream: "events", Slots: 1, Term: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,14 +50,14 @@ func TestWorkerStops(t *testing.T) {
 	}
 }
 
-// TestWrongRequests are permanent: no retry makes a stream that is not configured.
+// TestWrongRequests are permanent: no retry mends them.
 func TestWrongRequests(t *testing.T) {
 	b := newBench(t)
 	d := b.detect(detect.Config{Streams: []detect.Stream{b.stream()}})
 	for name, in := range map[string]activities.SlotRequest{
-		"an unknown stream": {Stream: "other", Term: time.Minute},
-		"an unknown slot":   {Stream: "events", Slot: 1, Term: time.Minute},
-		"no term":           {Stream: "events"},
+		"an unknown slot": {Stream: "events", Slot: 1, Slots: 1, Term: time.Minute},
+		"no division":     {Stream: "events", Term: time.Minute},
+		"no term":         {Stream: "events", Slots: 1},
 	} {
 		_, err := d.ReadSlot(t.Context(), in)
 		var permanent interface{ Permanent() bool }
@@ -66,7 +66,7 @@ func TestWrongRequests(t *testing.T) {
 		}
 	}
 	b.server.Inject(opensearchtest.Fault{Status: 403})
-	_, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Term: time.Minute})
+	_, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Slots: 1, Term: time.Minute})
 	var permanent interface{ Permanent() bool }
 	if err == nil || errors.As(err, &permanent) && permanent.Permanent() {
 		t.Errorf("a missing right: %v, want an error that may be tried again", err)

@@ -38,7 +38,7 @@ type pace struct {
 func (t *tail) readAll(ctx context.Context, look sighting) error {
 	turn := make([]opensearch.Shard, 0, len(look.shards))
 	for key, shard := range look.shards {
-		t.position(shard)
+		t.position(look, shard)
 		t.pace(key).shown = -1
 		turn = append(turn, shard)
 	}

@@ -114,7 +114,7 @@ func (b *bench) read(stream detect.Stream) (stop func()) {
 	for slot := range max(1, stream.Slots) {
 		running.Go(func() {
 			for ctx.Err() == nil {
-				_, err := d.ReadSlot(ctx, activities.SlotRequest{Stream: stream.Name, Slot: slot, Term: time.Minute})
+				_, err := d.ReadSlot(ctx, activities.SlotRequest{Stream: stream.Name, Slot: slot, Slots: max(1, stream.Slots), Term: time.Minute})
 				if err != nil {
 					b.Log(err)
 				}

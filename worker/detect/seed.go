@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 )
@@ -57,7 +58,7 @@ func baseline(ctx context.Context, client *opensearch.Client, stream Stream) ([]
 
 // seed finds where a slot's shards go on: at its own cursor; or, when the stream was divided otherwise since that was
 // saved, at the furthest that any slot of any division has saved. Every cursor moves only after the ledger, so the
-// furthest is safe.
+// furthest is safe. The watermark goes on at the least of the division before.
 func (d *Detect) seed(ctx context.Context, head opensearch.Held, stream Stream, slot int) (opensearch.Held, map[shardKey]*opensearch.Position, error) {
 	best := map[shardKey]*opensearch.Position{}
 	own, err := d.cursors.Load(ctx, readerOf(stream.Name, slot, stream.Slots))
@@ -70,14 +71,21 @@ func (d *Detect) seed(ctx context.Context, head opensearch.Held, stream Stream, 
 	}
 	gather(best, head.Shards, stream.Slots, slot)
 	divisions := slices.Clone(head.Layouts)
+	before := 0
+	if len(divisions) > 1 {
+		before = divisions[len(divisions)-2]
+	}
 	slices.Sort(divisions)
 	for _, slots := range slices.Compact(divisions) {
-		for each := range slots {
-			held, err := d.cursors.Load(ctx, readerOf(stream.Name, each, slots))
-			if err != nil {
-				return own, nil, err
-			}
+		cursors, err := division(ctx, d.cursors, stream.Name, slots)
+		if err != nil {
+			return own, nil, err
+		}
+		for _, held := range cursors {
 			gather(best, held.Shards, stream.Slots, slot)
+		}
+		if slots == before {
+			own.Watermark = later(own.Watermark, leastWatermark(cursors))
 		}
 	}
 	for _, position := range best {
@@ -85,6 +93,35 @@ func (d *Detect) seed(ctx context.Context, head opensearch.Held, stream Stream, 
 	}
 	own.Layouts = slices.Clone(head.Layouts)
 	return own, best, nil
+}
+
+// division loads the cursors of a stream that is divided into so many slots.
+func division(ctx context.Context, cursors *opensearch.Cursors, stream string, slots int) (all []opensearch.Held, err error) {
+	for slot := range slots {
+		held, err := cursors.Load(ctx, readerOf(stream, slot, slots))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, held)
+	}
+	return all, nil
+}
+
+// leastWatermark is what the slots together have evaluated; zero while one of them has none.
+func leastWatermark(division []opensearch.Held) (least time.Time) {
+	for i, held := range division {
+		if i == 0 || held.Watermark.Before(least) {
+			least = held.Watermark
+		}
+	}
+	return least
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func gather(best map[shardKey]*opensearch.Position, from []opensearch.Position, slots, slot int) {

@@ -25,18 +25,22 @@ type slot struct {
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
-// in the ledger. Two attempts at once do no harm: the cursor lets only one go on.
+// in the ledger. Two attempts at once do no harm: the cursor lets only one go on. A stream that this worker's config has
+// not, or divides otherwise than the request, is not read: the answer says so.
 func (d *Detect) ReadSlot(ctx context.Context, in activities.SlotRequest) (activities.SlotTerm, error) {
-	stream, known := d.streams[in.Stream]
-	if !known || in.Slot < 0 || in.Slot >= stream.Slots || in.Term <= 0 {
-		return activities.SlotTerm{}, activities.Permanent(fmt.Errorf("stream %q has no slot %d, or the term is %s", in.Stream, in.Slot, in.Term))
+	if in.Slot < 0 || in.Slot >= in.Slots || in.Term <= 0 {
+		return activities.SlotTerm{}, activities.Permanent(fmt.Errorf("stream %q: slot %d of %d for a term of %s", in.Stream, in.Slot, in.Slots, in.Term))
+	}
+	stream := d.streams[in.Stream] // the zero stream has no slots
+	if stream.Slots != in.Slots {
+		return activities.SlotTerm{Slots: stream.Slots}, nil
 	}
 	ctx, cancel := lease(ctx, in.Term)
 	defer cancel()
 	s, err := d.openSlot(ctx, stream, in.Slot)
 	if err != nil {
 		if ctx.Err() != nil {
-			return activities.SlotTerm{}, nil
+			return activities.SlotTerm{Slots: stream.Slots}, nil
 		}
 		return activities.SlotTerm{}, retryable{fmt.Errorf("stream %s slot %d: %w", stream.Name, in.Slot, err)}
 	}
@@ -61,7 +65,7 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 	if err != nil {
 		return nil, err
 	}
-	s := &slot{d: d, stream: stream, number: number, matcher: matcher}
+	s := &slot{d: d, stream: stream, number: number, matcher: matcher, term: activities.SlotTerm{Slots: stream.Slots}}
 	var positions map[shardKey]*opensearch.Position
 	if s.held, positions, err = d.seed(ctx, head, stream, number); err != nil {
 		return nil, err
@@ -114,8 +118,8 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 	if len(hits) == 0 {
 		return nil
 	}
-	if err := s.date(ctx, position); err != nil {
-		return err
+	if position.Created.IsZero() { // it decides the ledger's month
+		return errors.New("index was deleted while it was read")
 	}
 	var entries []opensearch.Entry
 	for _, hit := range hits {
@@ -131,27 +135,6 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 	m.duplicates.WithLabelValues(name).Add(float64(len(entries) - written))
 	s.term.Documents += int64(len(hits))
 	s.term.Detections += int64(written)
-	return nil
-}
-
-// date learns when the position's index was created: it decides the ledger's month.
-func (s *slot) date(ctx context.Context, position *opensearch.Position) error {
-	if !position.Created.IsZero() {
-		return nil
-	}
-	created, err := s.client.Created(ctx, s.pattern)
-	if err != nil {
-		return err
-	}
-	for key, each := range s.positions {
-		if at, known := created[key.uuid]; known {
-			each.Created = at
-		}
-	}
-	if position.Created.IsZero() {
-		return errors.New("index was deleted while it was read")
-	}
-	s.dirty = true
 	return nil
 }
 

@@ -30,7 +30,7 @@ func TestReaderUnderFaults(t *testing.T) {
 		"searches answer {}":         injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Body: `{}`, Times: 4}),
 		"searches answer HTML":       injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Body: `<html>proxy</html>`, Times: 4}),
 		"statistics answer {}":       injected(opensearchtest.Fault{Operation: "stats", Body: `{}`, Times: 4}),
-		"health answers {}":          injected(opensearchtest.Fault{Operation: "cluster", Body: `{}`, Times: 4}),
+		"settings answer {}":         injected(opensearchtest.Fault{Operation: "settings", Body: `{}`, Times: 4}),
 		"partial refreshes":          injected(opensearchtest.Fault{Operation: "refresh", Path: "ev-", Partial: true, Times: 2}),
 		"cut before the search":      injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", CutBefore: true, Times: 3}),
 		"cut before the ledger":      injected(opensearchtest.Fault{Operation: "bulk", Carries: "sallyport-detections-", CutBefore: true, Times: 2}),
@@ -142,7 +142,7 @@ func TestKillBetweenLedgerAndCursor(t *testing.T) {
 	b.put("ev-1", "a", 250)
 	lift := b.server.Inject(opensearchtest.Fault{Operation: "doc", Path: "0-of-1", CutBefore: true, Skip: 3})
 	d := b.detect(detect.Config{Streams: []detect.Stream{b.stream()}})
-	if _, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Term: time.Minute}); err == nil {
+	if _, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Slots: 1, Term: time.Minute}); err == nil {
 		t.Fatal("a reader whose cursor can't be saved went on")
 	}
 	lift()

@@ -71,7 +71,7 @@ type counts struct {
 type sighting struct {
 	at       time.Time
 	shards   map[shardKey]opensearch.Shard
-	uuids    map[string]string // of every open index, by name
+	indices  map[string]opensearch.Index // open and closed, by UUID
 	complete bool
 }
 
@@ -122,39 +122,53 @@ func (t *tail) store(ctx context.Context) error {
 	return nil
 }
 
-// look reads the checkpoints first and then which shards there are, so that a shard which was absent from the first
-// answer is always missed by the second.
+// look reads the checkpoints first and then which shards there should be, so that a shard which was absent from the
+// first answer is always missed by the second.
 func (t *tail) look(ctx context.Context) (sighting, error) {
-	look := sighting{at: t.now(), shards: map[shardKey]opensearch.Shard{}, uuids: map[string]string{}}
+	look := sighting{at: t.now(), shards: map[shardKey]opensearch.Shard{}, indices: map[string]opensearch.Index{}}
 	shards, err := t.client.Primaries(ctx, t.pattern)
 	if err != nil {
 		return look, err
 	}
-	expected, err := t.client.ShardIDs(ctx, t.pattern, false)
+	indices, err := t.client.Indices(ctx, t.pattern)
 	if err != nil {
 		return look, err
 	}
+	if len(shards) > 0 && len(indices) == 0 {
+		return look, opensearch.ErrIncomplete
+	}
+	missing := 0
+	for _, index := range indices {
+		look.indices[index.UUID] = index
+		if !index.Closed {
+			missing += index.Shards
+		}
+	}
 	for _, shard := range shards {
-		delete(expected, shard.ID())
-		look.uuids[shard.Index] = shard.UUID
+		if index := look.indices[shard.UUID]; shard.Number < index.Shards && !index.Closed {
+			missing--
+		}
 		if t.owns(keyOf(shard)) {
 			look.shards[keyOf(shard)] = shard
 		}
 	}
-	look.complete = len(expected) == 0
-	t.count.missing(len(expected))
+	look.complete = missing == 0
+	t.count.missing(missing)
 	return look, nil
 }
 
 // position finds where reading a shard goes on. A shard that was never seen begins at its beginning; so does one whose
 // history changed, since its sequence numbers mean other operations now.
-func (t *tail) position(s opensearch.Shard) *opensearch.Position {
+func (t *tail) position(look sighting, s opensearch.Shard) *opensearch.Position {
 	key := keyOf(s)
 	position := t.positions[key]
 	if position == nil {
 		position = &opensearch.Position{Index: s.Index, UUID: s.UUID, Shard: s.Number, History: s.History, Seq: -1, Known: -1}
 		t.positions[key] = position
 		t.dirty = true
+	}
+	if index, there := look.indices[s.UUID]; there {
+		position.Created = index.Created
 	}
 	if position.History != s.History {
 		t.log.Warn("history of a shard changed: it is read again from its beginning", "index", s.Index, "shard", s.Number)

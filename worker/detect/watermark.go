@@ -31,8 +31,8 @@ func (t *tail) raiseWatermark() {
 	t.watermark, t.dirty = then.at, true
 }
 
-// dropGone finds indices that were deleted: their shards are absent from two looks in a row, and the cluster knows no
-// index of that name, or another one. What they took along unread is reported by gone.
+// dropGone finds indices that were deleted: their shards are absent from two looks in a row, and the cluster knows the
+// index no more. What they took along unread is reported by gone.
 func (t *tail) dropGone(ctx context.Context, look sighting) error {
 	var absent []shardKey
 	for key := range t.positions {
@@ -44,17 +44,9 @@ func (t *tail) dropGone(ctx context.Context, look sighting) error {
 			t.vanished[key] = true
 		}
 	}
-	if len(absent) == 0 {
-		return nil
-	}
-	existing, err := t.client.ShardIDs(ctx, t.pattern, true)
-	if err != nil {
-		return err
-	}
 	for _, key := range absent {
 		position := t.positions[key]
-		uuid, open := look.uuids[position.Index]
-		if existing[opensearch.ShardID{Index: position.Index, Number: position.Shard}] && (!open || uuid == key.uuid) {
+		if _, exists := look.indices[key.uuid]; exists {
 			continue // red or closed: it may come back
 		}
 		if err := t.gone(ctx, position); err != nil {
@@ -82,17 +74,11 @@ func (c Config) Slots() (slots int) {
 func Watermarks(ctx context.Context, cursors *opensearch.Cursors, c Config) (map[string]time.Time, error) {
 	marks := map[string]time.Time{}
 	for _, stream := range c.Streams {
-		slots := stream.withDefaults().Slots
-		var least time.Time
-		for slot := range slots {
-			held, err := cursors.Load(ctx, readerOf(stream.Name, slot, slots))
-			if err != nil {
-				return nil, err
-			}
-			if slot == 0 || held.Watermark.Before(least) {
-				least = held.Watermark
-			}
+		slots, err := division(ctx, cursors, stream.Name, stream.withDefaults().Slots)
+		if err != nil {
+			return nil, err
 		}
+		least := leastWatermark(slots)
 		if !least.IsZero() {
 			marks[stream.Name] = least
 		}

@@ -128,12 +128,9 @@ func (c *Cluster) health(in *call) reply {
 	if len(in.path) > 2 {
 		expression = in.path[2]
 	}
-	found, err := c.resolve(expression, true)
+	found, err := c.find(expression, wantingOf(in, true))
 	if err != nil {
 		return replyTo(err)
-	}
-	if in.param("expand_wildcards") == "all" {
-		found = c.withClosed(expression)
 	}
 	status, each := "green", map[string]any{}
 	for _, index := range found {
@@ -158,23 +155,12 @@ func (c *Cluster) health(in *call) reply {
 	return ok(answer)
 }
 
-// withClosed finds indices as a pattern with expand_wildcards=all does.
-func (c *Cluster) withClosed(expression string) (found []*index) {
-	for part := range strings.SplitSeq(expression, ",") {
-		names, _ := c.expand(part)
-		for _, name := range names {
-			found = append(found, c.indices[name])
-		}
-	}
-	return found
-}
-
 // stats answers _stats?level=shards: a red shard is simply absent, with no failure counted.
 func (c *Cluster) stats(in *call) reply {
 	if len(in.path) > 2 && in.path[2] != "docs" {
 		return unknownPath(in)
 	}
-	found, err := c.resolve(in.path[0], true)
+	found, err := c.find(in.path[0], wantingOf(in, in.param("forbid_closed_indices") == "false"))
 	if err != nil {
 		return replyTo(err)
 	}

@@ -1,6 +1,7 @@
 package opensearchtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -111,22 +112,46 @@ func (in *index) shardOf(id string) *shard {
 	return in.shards[int(sum.Sum32())%len(in.shards)]
 }
 
+// wanting says which indices a request means.
+type wanting struct {
+	strict       bool // a plain name that is not there, or may not be closed, is an error
+	open, closed bool // which ones a pattern finds
+	readsClosed  bool // a plain name may be that of a closed one
+}
+
+// wantingOf reads a request's parameters.
+func wantingOf(in *call, readsClosed bool) wanting {
+	w := wanting{strict: in.param("ignore_unavailable") != "true", readsClosed: readsClosed}
+	for word := range strings.SplitSeq(cmp.Or(in.param("expand_wildcards"), "open"), ",") {
+		w.open = w.open || word == "open" || word == "all"
+		w.closed = w.closed || word == "closed" || word == "all"
+	}
+	return w
+}
+
 // resolve finds the indices that a name, pattern, alias or comma list means, ordered by name. Closed ones are hidden
 // behind patterns. strict: a plain name that is not there is an error.
 func (c *Cluster) resolve(expression string, strict bool) (found []*index, err error) {
+	return c.find(expression, wanting{strict: strict, open: true})
+}
+
+func (c *Cluster) find(expression string, w wanting) (found []*index, err error) {
 	seen := map[string]bool{}
 	for part := range strings.SplitSeq(expression, ",") {
 		names, isPattern := c.expand(part)
-		if len(names) == 0 && strict && !isPattern {
+		if len(names) == 0 && w.strict && !isPattern {
 			return nil, failure{refuse(http.StatusNotFound, "index_not_found_exception", "no such index ["+part+"]")}
 		}
 		for _, name := range names {
 			in := c.indices[name]
-			if in.closed && (isPattern || !strict) {
+			if isPattern && !(in.closed && w.closed || !in.closed && w.open) {
 				continue
 			}
-			if in.closed {
-				return nil, failure{refuse(http.StatusBadRequest, "index_closed_exception", "closed")}
+			if in.closed && !isPattern && !w.readsClosed {
+				if w.strict {
+					return nil, failure{refuse(http.StatusBadRequest, "index_closed_exception", "closed")}
+				}
+				continue
 			}
 			if !seen[name] {
 				seen[name] = true
@@ -201,7 +226,7 @@ func (c *Cluster) deleteIndices(expression string, strict bool) reply {
 
 // describe answers GET index, _mapping, _settings and _alias.
 func (c *Cluster) describe(in *call) reply {
-	found, err := c.resolve(in.path[0], in.param("ignore_unavailable") != "true")
+	found, err := c.find(in.path[0], wantingOf(in, true))
 	if err != nil {
 		return replyTo(err)
 	}
@@ -254,10 +279,14 @@ func putMapping(found []*index, text []byte) reply {
 }
 
 func (in *index) settings() map[string]any {
-	return map[string]any{"index": map[string]any{
+	index := map[string]any{
 		"uuid": in.uuid, "provided_name": in.name, "number_of_shards": strconv.Itoa(len(in.shards)), "number_of_replicas": "0",
 		"creation_date": strconv.FormatInt(in.created.UnixMilli(), 10),
-	}}
+	}
+	if in.closed {
+		index["verified_before_close"] = "true"
+	}
+	return map[string]any{"index": index}
 }
 
 func (c *Cluster) openOrClose(in *call, closed bool) reply {
