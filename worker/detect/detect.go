@@ -83,6 +83,7 @@ func New(parts Parts) (*Detect, error) {
 			return nil, fmt.Errorf("stream %s: %w", stream.Name, err)
 		}
 		d.streams[stream.Name] = stream.withDefaults()
+		parts.Metrics.begin(stream.Name)
 	}
 	return d, nil
 }

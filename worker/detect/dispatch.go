@@ -201,15 +201,15 @@ func (p *dispatcher) tell(ctx context.Context, q *queue) error {
 	if err != nil {
 		return err
 	}
-	kind := "joined"
+	kind := kindJoined
 	switch {
 	case !open && opens:
-		kind = "started"
+		kind = kindStarted
 		if err := p.start(ctx, q, batch); err != nil {
 			return err
 		}
 	case !open:
-		kind = "nothing_open"
+		kind = kindNothingOpen
 		q.quiet = p.now().Add(joinAgain)
 	}
 	if open || opens {

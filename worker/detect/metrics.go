@@ -27,6 +27,13 @@ type Metrics struct {
 	unsignalled prometheus.Counter
 }
 
+// Kinds of signals.
+const (
+	kindStarted     = "started"
+	kindJoined      = "joined"
+	kindNothingOpen = "nothing_open"
+)
+
 // NewMetrics makes the collectors and registers them.
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -66,5 +73,16 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		unsignalled: prometheus.NewCounter(prometheus.CounterOpts{Name: "sallyport_dispatch_failures_total", Help: "Signals or polls of the ledger that failed and will be tried again."}),
 	}
 	registry.MustRegister(m.lateness, m.waiting, m.overload, m.unsignalled)
+	for _, kind := range []string{kindStarted, kindJoined, kindNothingOpen} {
+		m.signals.WithLabelValues(kind)
+	}
 	return m
+}
+
+// begin shows a stream's counters from 0 on: Prometheus sees no increase in a counter that appears with its first event,
+// so the alert for a loss would sleep through the first one.
+func (m *Metrics) begin(stream string) {
+	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.timeless, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
+		c.WithLabelValues(stream)
+	}
 }
