@@ -3,6 +3,7 @@ package effect_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,8 +60,8 @@ func TestWithdrawnOrderLeavesNothing(t *testing.T) {
 	if _, err := w.CarryOut(t.Context(), batch); err == nil || len(wall.lingering) == 0 {
 		t.Fatalf("the undo was not cut in half: %v", err)
 	}
-	if held := w.carryOut(order); held[0].State != soar.Refused {
-		t.Errorf("an order that expired is %s", held[0].State)
+	if held := w.carryOut(order)[0]; held.State != soar.Refused || !strings.Contains(held.Reason, "is undone") {
+		t.Errorf("an order that expired is %s: %s", held.State, held.Reason)
 	}
 	if len(wall.lingering) > 0 {
 		t.Errorf("%v is in force for ever, and nobody holds it", wall.lingering)

@@ -26,8 +26,8 @@ func TestEverySystemFails(t *testing.T) {
 		troubles []trouble
 	}{
 		"503 for half a minute":             {"70s", outages()},
-		"a connection cut after the effect": {"12s", cuts()},
-		"a wrong body":                      {"12s", wrongBodies()},
+		"a connection cut after the effect": {"40s", cuts()},
+		"a wrong body":                      {"40s", wrongBodies()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t)
