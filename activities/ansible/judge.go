@@ -94,7 +94,7 @@ func (e events) judge(host string, check bool, code int) activities.PlaybookRepo
 	}
 	switch {
 	case e.stats == nil:
-		report.Reason = fmt.Sprintf("ansible-playbook ended with code %d before any statistics: its standard error is in the run's folder", code)
+		report.Reason = fmt.Sprintf("ansible-playbook ended with code %d before any statistics: what it changed is unknown, and its standard error is in the run's folder", code)
 	case !there:
 		report.Reason = "no play reached the host: the statistics leave it out"
 	case len(e.stats) > 1:
