@@ -96,7 +96,7 @@ func (e events) judge(host string, check bool, code int) activities.PlaybookRepo
 	case e.stats == nil && code < 0: // killed: what it changed until then is unknown
 		report.Interrupted, report.Reason = true, "ansible-playbook was killed before any statistics"
 	case e.stats == nil:
-		report.Reason = fmt.Sprintf("ansible-playbook ended with code %d before any statistics: its standard error is in the run's folder", code)
+		report.Reason = fmt.Sprintf("ansible-playbook ended with code %d before any statistics: what it changed is unknown, and its standard error is in the run's folder", code)
 	case !there:
 		report.Reason = "no play reached the host: the statistics leave it out"
 	case len(e.stats) > 1:

@@ -132,7 +132,8 @@ func (e *Envelope) withdraw(ctx context.Context, driver activities.Driver, mine 
 		return mine, fmt.Errorf("register: %w", err)
 	}
 	mine = refused(mine, reason)
-	if seen[0].Ours || len(entry.Left) > 0 {
+	if !seen[0].Gone() || len(entry.Left) > 0 { // also what an undo that was cut off left in force without its mark
+		mine.Reason += "; what an attempt without an answer had put in force is undone"
 		held := []soar.Containment{mine}
 		err = e.letGo(ctx, driver, held)
 		mine = held[0]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/internal/lab"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
@@ -53,21 +54,16 @@ func (o *office) expectDifferent(what string, names []string) {
 	}
 }
 
-// expectReleased compares what the incident says of its blocks with when they were in force, by the systems' own clock.
+// expectReleased compares what the register says of the incident's blocks with when they were in force, by the systems' own
+// clock.
 func (o *office) expectReleased(r activities.IncidentRecord) {
 	o.t.Helper()
-	expires := map[string]time.Time{}
+	held := map[string]soar.Containment{} // by system
 	systems := map[string]int{}
 	for _, a := range r.Actions {
-		if a.Kind != soar.BlockAddress {
-			continue
-		}
-		systems[a.System]++
-		if a.State != string(soar.Released) {
-			o.t.Errorf("%s on %s is %s: %s", a.Target, a.System, a.State, a.Reason)
-		}
-		if a.Expires != nil {
-			expires[a.System] = *a.Expires
+		if a.Kind == soar.BlockAddress {
+			systems[a.System]++
+			held[a.System] = o.awaitOver(a)
 		}
 	}
 	if systems["pfsense"] != 1 || systems["wazuh"] != 1 {
@@ -76,22 +72,44 @@ func (o *office) expectReleased(r activities.IncidentRecord) {
 	var blocked []string
 	for _, span := range o.look().Spans {
 		blocked = append(blocked, span.What)
-		system := "wazuh"
-		if strings.HasPrefix(span.What, "pfsense ") {
-			system = "pfsense"
-		}
-		from := expires[system]
+		expires := held[systemOf(span)].Expires
+		from := expires
 		for _, start := range o.starts {
 			if start.After(from) && start.Before(span.To) {
 				from = start
 			}
 		}
-		if late := span.To.Sub(from); late > releasedWithin {
+		if late := span.To.Sub(from); late > releasedWithin || span.To.IsZero() {
 			o.t.Errorf("%s was in force for %s after its expiry and the last start, want %s at most", span.What, late, releasedWithin)
 		}
-		o.t.Logf("%s: in force for %s, until %s after its expiry", span.What, span.To.Sub(span.From).Round(time.Millisecond), span.To.Sub(expires[system]).Round(time.Millisecond))
+		o.t.Logf("%s: in force for %s, until %s after its expiry", span.What, span.To.Sub(span.From).Round(time.Millisecond), span.To.Sub(expires).Round(time.Millisecond))
 	}
 	o.expectDifferent("block", blocked)
+}
+
+// awaitOver waits until the register says that a block is over: released, or refused with nothing of it left. An incident
+// may close while a block is held.
+func (o *office) awaitOver(a activities.ActionRecord) (held soar.Containment) {
+	o.t.Helper()
+	for end := time.Now().Add(releasedWithin); time.Now().Before(end); o.pause(100 * time.Millisecond) {
+		entry, err := opensearch.NewRegister(o.state).Get(o.t.Context(), soar.Action{System: a.System, On: a.On, Target: a.Target}.Key())
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		held, _ = entry.Holder(a.ID)
+		if held.State == soar.Released || held.State == soar.Refused {
+			return held
+		}
+	}
+	o.t.Errorf("%s on %s is %q in the register: %s", a.Target, a.System, held.State, held.Reason)
+	return held
+}
+
+func systemOf(s lab.Span) string {
+	if strings.HasPrefix(s.What, "pfsense ") {
+		return "pfsense"
+	}
+	return "wazuh"
 }
 
 // expectLedger wants each detection once, and all of them claimed by the incident.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,14 +181,16 @@ func (o *office) records() []activities.IncidentRecord {
 func (o *office) approve() {
 	o.t.Helper()
 	for _, r := range o.records() {
-		if r.Closed == nil {
-			o.approveOf(r)
-		}
+		o.approveOf(r)
 	}
 }
 
+// approveOf decides what waits by this record, and nothing newer.
 func (o *office) approveOf(r activities.IncidentRecord) {
 	o.t.Helper()
+	if len(r.Pending) == 0 || r.Closed != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(o.t.Context(), 2*time.Second)
 	defer cancel()
 	temporal, err := o.config.Temporal.DialOnce(ctx, quietLogger())
@@ -205,6 +208,9 @@ func (o *office) approveOf(r activities.IncidentRecord) {
 		o.t.Fatal(err)
 	}
 	for _, p := range now.Pending {
+		if !slices.ContainsFunc(r.Pending, func(seen activities.PendingApproval) bool { return seen.Request == p.Request }) {
+			continue
+		}
 		_, _ = cli.Decide(ctx, temporal, p.Workflow, key, soar.Decision{
 			Request: p.Request, Digest: p.Digest, By: "ben", Approve: true, Method: "cli", SignedAt: time.Now().UTC(),
 		})

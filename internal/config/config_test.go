@@ -59,6 +59,9 @@ func TestLoadNamesFileLineAndMend(t *testing.T) {
 	}{
 		"unknown keys, all at once":   {"lisen: x\nwall:\n  url: u\n  kye: env:A\n", []string{`c.yaml:1: lisen: unknown key: did you mean "listen"?`, `c.yaml:4: wall.kye: unknown key: did you mean "key"?`}},
 		"wrong type":                  {"wall: {url: u}\nevery: soon\n", []string{"c.yaml:2:"}},
+		"a list for a text":           {"wall: {url: u}\nlisten: [a, b]\n", []string{"c.yaml:2:9: this is a list, want a text: docs/config.md says"}},
+		"a text for keys":             {"listen: a\nwall: brick\n", []string{"c.yaml:2:7: ", "want a mapping of keys"}},
+		"a text for a list":           {"wall: {url: u}\npeople: ana\n", []string{"c.yaml:2:9: ", "want a list"}},
 		"missing, at its parent":      {"listen: a\nwall:\n  key: env:A\n", []string{"c.yaml:3: wall.url: is missing: set it"}},
 		"in a list":                   {"wall: {url: u}\npeople:\n  - name: ana\n  - name: ''\n", []string{"c.yaml:4: people[1].name: is missing"}},
 		"a secret in clear":           {"wall:\n  url: u\n  key: hunter2\n", []string{"c.yaml:3: wall.key: is no secret reference: want a reference"}},

@@ -61,12 +61,56 @@ func located(path string, err error) error {
 	if syntax, ok := errors.AsType[yaml.Error](err); ok {
 		at := syntax.GetToken()
 		message := strings.TrimSpace(syntax.GetMessage())
+		if wrong, ok := errors.AsType[*yaml.TypeError](err); ok {
+			message = wrongKind(kindOf(wrong.SrcType), kindOf(wrong.DstType))
+		} else if wrong, ok := errors.AsType[*yaml.UnexpectedNodeTypeError](err); ok {
+			message = wrongKind(nodeKind(wrong.Actual), nodeKind(wrong.Expected))
+		}
 		if at != nil && at.Position != nil {
 			return fmt.Errorf("%s:%d:%d: %s", path, at.Position.Line, at.Position.Column, message)
 		}
 		return fmt.Errorf("%s: %s", path, message)
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+func wrongKind(is, want string) string {
+	return "this is " + is + ", want " + want + ": docs/config.md says how each key is written"
+}
+
+// nodeKind is a part of a YAML file in words for people.
+func nodeKind(kind ast.NodeType) string {
+	switch kind { //nolint:exhaustive // the others are values
+	case ast.MappingType, ast.MappingValueType:
+		return "a mapping of keys"
+	case ast.SequenceType:
+		return "a list"
+	case ast.NullType:
+		return "nothing"
+	case ast.StringType, ast.LiteralType:
+		return "a text"
+	case ast.BoolType:
+		return "true or false"
+	}
+	return "a number"
+}
+
+// kindOf is a type in words for people.
+func kindOf(t reflect.Type) string {
+	if t == nil {
+		return "nothing"
+	}
+	switch t.Kind() { //nolint:exhaustive // the others have no name in YAML
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct, reflect.Pointer:
+		return "a mapping of keys"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	}
+	return "a number"
 }
 
 func atLines(path string, file *ast.File, faults Faults) error {

@@ -63,6 +63,7 @@ type bench struct {
 	signaller *incidents
 	registry  *prometheus.Registry
 	metrics   *detect.Metrics
+	matcher   detect.Matcher
 }
 
 func newBench(t *testing.T, options ...opensearchtest.Option) *bench {
@@ -80,7 +81,7 @@ func openBench(t *testing.T, server *opensearchtest.Server, address, prefix stri
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	return &bench{T: t, server: server, client: client, prefix: prefix, signaller: newIncidents(), registry: registry, metrics: detect.NewMetrics(registry)}
+	return &bench{T: t, server: server, client: client, prefix: prefix, signaller: newIncidents(), registry: registry, metrics: detect.NewMetrics(registry), matcher: everyEvent{}}
 }
 
 // stream is the tests' stream: quick polls.
@@ -98,7 +99,7 @@ func (b *bench) detect(config detect.Config) *detect.Detect {
 	d, err := detect.New(detect.Parts{
 		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
 		Log:     slog.New(slog.NewTextHandler(b.Output(), nil)),
-		Matcher: func(string) (detect.Matcher, error) { return everyEvent{}, nil },
+		Matcher: func(string) (detect.Matcher, error) { return b.matcher, nil },
 	})
 	if err != nil {
 		b.Fatal(err)
