@@ -29,7 +29,7 @@ type incident struct {
 	key     string // our own workflow id
 	busy    int    // coroutines that carry an action, open the case, or take in what a containment says
 	opening bool   // one of them waits for the case system, and for nothing else
-	mending bool   // one of them looks for what made the attack possible, and mends it
+	looking bool   // one of them looks for what made the attack possible, and mends it
 	changed bool   // and must look again
 	fault   error  // why it could not
 	news    workflow.ReceiveChannel
@@ -142,13 +142,13 @@ func (i *incident) respond(ctx workflow.Context) error {
 // meanwhile is looked at afterwards: there is one such coroutine.
 func (i *incident) mend(ctx workflow.Context) {
 	i.changed = true
-	if i.mending {
+	if i.looking {
 		return
 	}
-	i.mending = true
+	i.looking = true
 	i.busy++
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		defer func() { i.busy--; i.mending = false }()
+		defer func() { i.busy--; i.looking = false }()
 		for i.changed && i.fault == nil {
 			i.changed = false
 			if i.fault = i.expose(ctx); i.fault == nil {

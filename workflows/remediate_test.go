@@ -52,11 +52,11 @@ func TestRemediate(t *testing.T) {
 			approves(w)
 		}, "failed", "a task failed", false, 1},
 		"the run is cut off":   {func(w *world) { approves(w); w.cutsOff() }, "interrupted", "the run was cut off", false, 1},
-		"the CVE is there yet": {func(w *world) { approves(w); w.weakens() }, "failed", "CVE-2011-2523 is still there", false, 1},
+		"the CVE is there yet": {func(w *world) { approves(w); w.weakens() }, "failed", "the scan still finds CVE-2011-2523", false, 1},
 		"the rescan sees a dead host": {func(w *world) {
 			w.at(5*time.Minute, func() { w.change(func(h *ansibletest.Host) { h.Ports = nil }) })
 			approves(w)
-		}, "done", "not proved: the scan did not see the host", false, 1},
+		}, "unproved", "the host does not answer the scan", false, 1},
 		"nothing may begin": {func(w *world) { w.throws(5*time.Minute, activities.HaltUpdate, "ana", "maintenance"); approves(w) }, "refused", "halted by ana: maintenance", false, 0},
 	}
 	for name, tt := range tests {
