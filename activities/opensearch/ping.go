@@ -69,3 +69,60 @@ func (c *Client) CheckStream(ctx context.Context, pattern string) (faults []erro
 	}
 	return faults
 }
+
+// nobody is an id that no document has: a change of it needs the privilege and changes nothing.
+const nobody = "sallyport-check-nobody"
+
+// CheckState tries, without changing anything, what keeping our own state needs, on the indices that are there: one error
+// per missing privilege. A template of a newer program is one, too.
+func (c *Client) CheckState(ctx context.Context) (faults []error) {
+	list, err := Templates()
+	if err != nil {
+		return []error{err}
+	}
+	for _, t := range list {
+		there, err := c.templateVersion(ctx, t.Name)
+		if err != nil {
+			faults = append(faults, err)
+			break
+		}
+		if there > t.Version {
+			faults = append(faults, fmt.Errorf("index template %s has version %d, this program brings %d: a newer Sallyport writes here, upgrade this one", t.Name, there, t.Version))
+		}
+	}
+	shards, err := c.Primaries(ctx, "sallyport-*")
+	if err != nil {
+		return append(faults, err)
+	}
+	told := map[string]bool{}
+	for _, shard := range shards {
+		for _, err := range c.tryIndex(ctx, shard.Index) {
+			var fault *Fault
+			if errors.As(err, &fault) && told[fault.Missing] && fault.Missing != "" {
+				continue
+			} else if fault != nil {
+				told[fault.Missing] = true
+			}
+			faults = append(faults, err)
+		}
+	}
+	return faults
+}
+
+// tryIndex reads, refreshes and changes nothing of one index of ours.
+func (c *Client) tryIndex(ctx context.Context, index string) (faults []error) {
+	_, counting := c.Count(ctx, index, map[string]any{"match_all": map[string]any{}})
+	_, _, getting := c.Get(ctx, index, nobody)
+	attempts := []error{counting, getting, c.Refresh(ctx, index)}
+	attempts = append(attempts, c.call(ctx, "update a document of "+index, http.MethodPost, pathTo(index, "_update", nobody), nil, []byte(`{"doc":{}}`), nil))
+	if index == cursorsIndex {
+		attempts = append(attempts, c.call(ctx, "delete a document of "+index, http.MethodDelete, pathTo(index, "_doc", nobody), Unchanged(Document{PrimaryTerm: 1}).query, nil, nil))
+	}
+	for _, err := range attempts {
+		var fault *Fault
+		if err != nil && !errors.Is(err, ErrConflict) && (!errors.As(err, &fault) || fault.Status != http.StatusNotFound) {
+			faults = append(faults, err)
+		}
+	}
+	return faults
+}

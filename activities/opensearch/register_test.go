@@ -133,7 +133,7 @@ func TestTemplatesAreUpgradedAtStart(t *testing.T) {
 		t.Fatal(err) // an index that an older program left, without our mapping
 	}
 	for round, want := range []int{len(all), 0} {
-		if put, err := client.EnsureTemplates(ctx); err != nil || len(put) != want {
+		if put, err := client.EnsureTemplates(ctx); err != nil || len(put.Put) != want {
 			t.Errorf("start %d put %v, %v", round, put, err)
 		}
 	}

@@ -22,7 +22,7 @@ func TestStateOnARealServer(t *testing.T) {
 	if _, err := client.EnsureTemplates(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if put, err := client.EnsureTemplates(t.Context()); err != nil || len(put) != 0 {
+	if put, err := client.EnsureTemplates(t.Context()); err != nil || len(put.Put) != 0 {
 		t.Fatalf("the second start put %v, %v", put, err)
 	}
 	t.Run("register", func(t *testing.T) { realRegister(t, client, name) })

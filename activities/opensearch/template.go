@@ -37,14 +37,15 @@ func Templates() ([]Template, error) {
 		if err != nil {
 			return nil, err
 		}
-		if list[i], err = readTemplate(strings.TrimSuffix(path.Base(name), ".json"), body); err != nil {
+		if list[i], err = ReadTemplate(strings.TrimSuffix(path.Base(name), ".json"), body); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-func readTemplate(name string, body []byte) (Template, error) {
+// ReadTemplate reads a template as it is sent; it must have a version.
+func ReadTemplate(name string, body []byte) (Template, error) {
 	var parsed struct {
 		Patterns []string `json:"index_patterns"`
 		Version  int      `json:"version"`
@@ -61,27 +62,41 @@ func readTemplate(name string, body []byte) (Template, error) {
 	return Template{Name: name, Patterns: parsed.Patterns, Version: parsed.Version, Mappings: parsed.Template.Mappings, Body: body}, nil
 }
 
-// EnsureTemplates installs every template that the cluster lacks or has in a lower version, and widens the mappings of
-// the indices that are there already. A higher version, of a newer program, stays. It returns the names of what it put.
-func (c *Client) EnsureTemplates(ctx context.Context) (put []string, err error) {
+// Ensured says what became of templates, by name.
+type Ensured struct {
+	Put   []string // installed or upgraded
+	Newer []string // of a newer program: left as they are
+}
+
+// EnsureTemplates is Ensure for the templates that this program brings.
+func (c *Client) EnsureTemplates(ctx context.Context) (Ensured, error) {
 	list, err := Templates()
 	if err != nil {
-		return nil, err
+		return Ensured{}, err
 	}
+	return c.Ensure(ctx, list)
+}
+
+// Ensure installs every template that the cluster lacks or has in a lower version, and widens the mappings of the
+// indices that are there already. A higher version, of a newer program, stays: its indices hold what we don't know of.
+func (c *Client) Ensure(ctx context.Context, list []Template) (done Ensured, err error) {
 	for _, t := range list {
 		there, err := c.templateVersion(ctx, t.Name)
 		if err != nil {
-			return put, err
+			return done, err
+		}
+		if there > t.Version {
+			done.Newer = append(done.Newer, t.Name)
 		}
 		if there >= t.Version {
 			continue
 		}
 		if err := c.putTemplate(ctx, t); err != nil {
-			return put, err
+			return done, err
 		}
-		put = append(put, t.Name)
+		done.Put = append(done.Put, t.Name)
 	}
-	return put, nil
+	return done, nil
 }
 
 // templateVersion returns the version of the template on the cluster; 0 if there is none, or none with a version.

@@ -123,7 +123,7 @@ func checkCluster(ctx context.Context, c opensearch.Config, pattern string) (str
 		return "", err
 	}
 	if pattern == "" {
-		return fmt.Sprintf("%s %s, cluster %s", info.Distribution, info.Version, info.Name), nil
+		return fmt.Sprintf("%s %s, cluster %s", info.Distribution, info.Version, info.Name), errors.Join(cluster.CheckState(ctx)...)
 	}
 	return pattern + " can be read", errors.Join(cluster.CheckStream(ctx, pattern)...)
 }

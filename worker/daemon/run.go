@@ -119,7 +119,10 @@ const stateWithin = 2 * time.Minute
 func (d *daemon) awaitState(ctx context.Context) error {
 	deadline := time.Now().Add(stateWithin)
 	for {
-		_, err := d.state.EnsureTemplates(ctx)
+		templates, err := d.state.EnsureTemplates(ctx)
+		if len(templates.Newer) > 0 {
+			d.log.WarnContext(ctx, "index templates of a newer Sallyport stay as they are: upgrade this one", "templates", templates.Newer)
+		}
 		var fault *opensearch.Fault
 		if err == nil || time.Now().After(deadline) || (errors.As(err, &fault) && fault.Permanent()) {
 			return err

@@ -273,7 +273,13 @@ func putMapping(found []*index, text []byte) reply {
 		return refuse(http.StatusBadRequest, "parse_exception", "body is no JSON")
 	}
 	for _, in := range found {
-		in.mapping = newMapping(merge(in.mapping.body, body))
+		next := newMapping(merge(in.mapping.body, body))
+		for path, was := range in.mapping.types {
+			if next.types[path] != was {
+				return refuse(http.StatusBadRequest, "illegal_argument_exception", "mapper ["+path+"] cannot be changed from type ["+was+"] to ["+next.types[path]+"]")
+			}
+		}
+		in.mapping = next
 	}
 	return ok(map[string]any{"acknowledged": true})
 }
