@@ -28,9 +28,9 @@ var staysEmpty = map[string]string{
 // deploy/prometheus: then every query of the dashboards shows something, every alert rule finds its metrics and labels, and
 // none of them is about to fire until the worker is killed.
 func TestWhatPrometheusSees(t *testing.T) {
-	o := newOffice(t, "sqlite")
+	o := newOffice(t)
 	worker := fmt.Sprintf("127.0.0.1:%d", freeLoopbackPort(t))
-	o.edit("listen: 127.0.0.1:0", "listen: "+worker)
+	o.edit(o.file, "listen: 127.0.0.1:0", "listen: "+worker)
 	p := startPrometheus(t, worker)
 	up := o.up()
 	expectReady(t, worker)
