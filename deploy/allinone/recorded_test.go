@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -161,7 +162,8 @@ func TestRecordedAlertsThatAreLate(t *testing.T) {
 	if rules["ssh-brute-force"] != 1 || rules["ssh-success-after-failures"] != 1 || len(o.ledger()) != 5 {
 		t.Errorf("the ledger has %v", rules)
 	}
-	sweep, err := opensearch.NewLedger(o.state).Unclaimed(t.Context(), time.Now().Add(time.Hour))
+	everybody := func(context.Context, soar.Entity) (bool, error) { return true, nil }
+	sweep, err := opensearch.NewLedger(o.state).Unclaimed(t.Context(), time.Now().Add(time.Hour), everybody)
 	if err != nil || len(sweep.Unclaimed) != 0 {
 		t.Errorf("the sweep would signal %+v, %v", sweep, err)
 	}
