@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/internal/lab"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
@@ -140,4 +143,26 @@ func write(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// A cluster that keeps somebody's Sallyport is refused, and left as it was.
+func TestDemoTouchesNoSallyportThatIsThere(t *testing.T) {
+	cluster := opensearchtest.NewCluster()
+	server := httptest.NewServer(cluster)
+	t.Cleanup(server.Close)
+	state, err := opensearch.Open(t.Context(), opensearch.Config{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := opensearch.NewDocument{Index: "sallyport-incidents", ID: "i-1", Doc: json.RawMessage(`{"id":"i-1"}`)}
+	if _, err := state.CreateAll(t.Context(), []opensearch.NewDocument{kept}); err != nil {
+		t.Fatal(err)
+	}
+	output, code := run(t, 30*time.Second, "demo", "--yes", "--opensearch", server.URL)
+	if code != 1 || !strings.Contains(output, "give an empty one") {
+		t.Errorf("exit %d:\n%s", code, output)
+	}
+	if _, found, err := state.Get(t.Context(), kept.Index, kept.ID); err != nil || !found {
+		t.Errorf("the document is there: %v, %v", found, err)
+	}
 }

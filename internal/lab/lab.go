@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +23,6 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/policy"
 	"github.com/sallyport-soar/sallyport/activities/thehive/thehivetest"
 	"github.com/sallyport-soar/sallyport/activities/wazuh/wazuhtest"
-	"github.com/sallyport-soar/sallyport/internal/rest"
 	"github.com/sallyport-soar/sallyport/internal/rest/resttest"
 )
 
@@ -70,6 +68,7 @@ type Lab struct {
 	hosts     string // file of the hosts' state
 	servers   []*http.Server
 	state     *opensearch.Client
+	ours      bool                        // the cluster held no Sallyport when we came
 	agents    map[string]*wazuhtest.Agent // by id
 }
 
@@ -102,47 +101,6 @@ func (p Pace) withDefaults() Pace {
 		p.ScanStep = 300 * time.Millisecond
 	}
 	return p
-}
-
-// startSearch brings up the cluster: the office's Wazuh indexer, and where Sallyport keeps its state.
-func (l *Lab) startSearch(ctx context.Context) (err error) {
-	l.searchURL = l.options.OpenSearch
-	if l.searchURL == "" {
-		l.Search = opensearchtest.NewCluster(opensearchtest.WithRefresh(cmp.Or(l.options.Refresh, 500*time.Millisecond)))
-		if l.searchURL, err = l.serve(ctx, l.Search); err != nil {
-			return err
-		}
-		if l.gateURL, err = l.serve(ctx, l.gate.Wrap(l.Search)); err != nil {
-			return err
-		}
-	} else {
-		l.gateURL = l.searchURL
-	}
-	if l.state, err = opensearch.Open(ctx, opensearch.Config{URL: l.searchURL}); err != nil {
-		return err
-	}
-	used, err := l.state.Count(ctx, "sallyport-*", nil)
-	if err != nil {
-		return fmt.Errorf("%s: %w", l.searchURL, err)
-	}
-	if used > 0 {
-		return fmt.Errorf("%s holds %d documents of a Sallyport already: give an empty one", l.searchURL, used)
-	}
-	return l.mapAsWazuh(ctx)
-}
-
-// mapAsWazuh gives the lab's indices the types that Wazuh's own templates give them.
-func (l *Lab) mapAsWazuh(ctx context.Context) error {
-	api, err := rest.Open(l.searchURL, nil, rest.TLS{}, 20*time.Second)
-	if err != nil {
-		return err
-	}
-	for name, template := range wazuhtest.Templates() {
-		if err := api.Do(ctx, http.MethodPut, "/_index_template/"+name, template, nil); err != nil {
-			return fmt.Errorf("template %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 // serve answers with handler on a free port of loopback.
@@ -251,7 +209,7 @@ func (l *Lab) Blocked(context.Context) (held []string) {
 // Close ends the stand-ins, and takes what was put into a real OpenSearch away again.
 func (l *Lab) Close() error {
 	var err error
-	if l.options.OpenSearch != "" && l.state != nil {
+	if l.options.OpenSearch != "" && l.ours {
 		err = l.cleanSearch()
 	}
 	if l.Scanner != nil {

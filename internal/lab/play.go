@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/wazuh/wazuhtest"
-	"github.com/sallyport-soar/sallyport/internal/rest"
 )
 
 // Played is what was put into OpenSearch.
@@ -91,41 +89,3 @@ func (l *Lab) seedVulnerabilities(ctx context.Context) error {
 }
 
 func (l *Lab) statesIndex() string { return "wazuh-states-vulnerabilities-" + l.suffix }
-
-// cleanSearch deletes what this run made in a real OpenSearch: its own indices and templates, by name.
-func (l *Lab) cleanSearch() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	api, err := rest.Open(l.options.OpenSearch, nil, rest.TLS{}, 20*time.Second)
-	if err != nil {
-		return err
-	}
-	var indices []struct {
-		Index string `json:"index"`
-	}
-	pattern := "sallyport-*,wazuh-alerts-4.x-" + l.suffix + "-*," + l.statesIndex()
-	if err := api.Do(ctx, http.MethodGet, "/_cat/indices/"+pattern+"?format=json&h=index&expand_wildcards=all", nil, &indices); err != nil {
-		return fmt.Errorf("clean up: %w", err)
-	}
-	var faults []error
-	for _, index := range indices {
-		faults = append(faults, api.Do(ctx, http.MethodDelete, "/"+index.Index, nil, nil))
-	}
-	templates, err := opensearch.Templates()
-	if err != nil {
-		return err
-	}
-	var names []string
-	for name := range wazuhtest.Templates() {
-		names = append(names, name)
-	}
-	for _, template := range templates {
-		names = append(names, template.Name)
-	}
-	for _, name := range names {
-		if err := api.Do(ctx, http.MethodDelete, "/_index_template/"+name, nil, nil); rest.Status(err) != http.StatusNotFound {
-			faults = append(faults, err)
-		}
-	}
-	return errors.Join(faults...)
-}
