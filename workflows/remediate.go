@@ -121,9 +121,15 @@ func (i *incident) take(ctx workflow.Context, state activities.RemediationState)
 		}
 	}
 	for n := range i.Record.Actions {
-		if i.Record.Actions[n].ID == state.ActionID {
-			i.Record.Actions[n].State, i.Record.Actions[n].Reason = state.Status, state.Reason
-			i.Record.Actions[n].Outcome, i.Record.Actions[n].DecidedBy = state.Outcome, state.DecidedBy
+		if a := &i.Record.Actions[n]; a.ID == state.ActionID {
+			a.State, a.Reason, a.Outcome, a.DecidedBy = state.Status, state.Reason, state.Outcome, state.DecidedBy
+			now := workflow.Now(ctx).UTC()
+			if a.AppliedAt == nil && state.Status == "running" {
+				a.AppliedAt = &now
+			}
+			if a.ConfirmedAt == nil && state.Proved {
+				a.ConfirmedAt = &now
+			}
 		}
 	}
 	i.say(ctx, "Remediation %s of %s: %s", state.Playbook, state.Host, sentence(state))

@@ -68,6 +68,9 @@ func TestDemo(t *testing.T) {
 		if a.Mode != want {
 			t.Errorf("%s on %s is %s, want %s", a.Kind, a.System, a.Mode, want)
 		}
+		if a.AppliedAt == nil || a.ConfirmedAt == nil || (want == soar.Ask) != (len(a.DecidedBy) > 0) {
+			t.Errorf("%+v; want it applied and confirmed, and who decided", a)
+		}
 	}
 	if r.Case.ID == "" || r.Case.System != "thehive" || r.Verdict.Score < 60 || len(r.Verdict.Reasons) == 0 || r.Verdict.Confidence != 1 {
 		t.Errorf("case %+v, verdict %+v", r.Case, r.Verdict)

@@ -58,6 +58,9 @@ func (s *show) conclude(ctx context.Context) error {
 	for _, record := range s.seen {
 		faults = append(faults, s.faults(record)...)
 	}
+	if s.flags.yes && s.flags.events == "" {
+		faults = append(faults, missing(s.seen[0])...)
+	}
 	if held := s.office.Blocked(ctx); len(held) > 0 {
 		faults = append(faults, fmt.Errorf("still blocked on a system: %v", held))
 	}
@@ -66,6 +69,22 @@ func (s *show) conclude(ctx context.Context) error {
 	}
 	s.say("Over: every incident is closed, every containment was read back and released.")
 	return nil
+}
+
+// missing is what the recorded attack must lead to and did not: nothing done is no good end.
+func missing(r activities.IncidentRecord) (faults []error) {
+	for system, mode := range map[string]soar.Mode{"pfsense": soar.Auto, "wazuh": soar.Ask, "ansible": soar.Ask} {
+		done := func(a activities.ActionRecord) bool {
+			return a.System == system && a.Mode == mode && a.ConfirmedAt != nil
+		}
+		if !slices.ContainsFunc(r.Actions, done) {
+			faults = append(faults, fmt.Errorf("%s: nothing of mode %s was done and confirmed on %s", r.Key, mode, system))
+		}
+	}
+	if !slices.ContainsFunc(r.Exposure.Scans, func(scan activities.ScanReport) bool { return scan.Done }) {
+		faults = append(faults, fmt.Errorf("%s: no scan came to its end", r.Key))
+	}
+	return faults
 }
 
 // faults are what is not as it should be at the end of an incident. With --yes everything that was asked was approved.
