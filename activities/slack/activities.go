@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/slack-go/slack"
+	"go.temporal.io/sdk/activity"
 
 	"github.com/sallyport-soar/sallyport/activities"
 )
@@ -23,28 +24,49 @@ func New(api *slack.Client, channel string, key ed25519.PrivateKey) *Activities 
 	return &Activities{api: api, channel: channel, key: key}
 }
 
-// AskPeople brings the approval's card to its newest revision, or posts it. chat.postMessage knows no idempotency, so
-// a card whose place is not known is looked for by its metadata before it is posted again.
-func (a *Activities) AskPeople(ctx context.Context, c activities.Card) (activities.CardRef, error) {
-	at := c.Posted
-	if at.TS == "" && c.Revision > 1 {
-		found, err := a.find(ctx, c.Request)
-		if err != nil {
+// AskPeople brings the approval's card to its newest revision, or posts it. chat.postMessage knows no idempotency, so a
+// card whose place is not known is looked for by its metadata before it is posted again. A reminder is also said in the
+// card's thread: Slack tells nobody of an edit.
+func (a *Activities) AskPeople(ctx context.Context, c activities.Card) (at activities.CardRef, err error) {
+	at = c.Posted
+	if at.TS == "" && (c.Revision > 1 || attempt(ctx) > 1) {
+		if at, err = a.find(ctx, c.Request); err != nil {
 			return at, err
 		}
-		at = found
 	}
 	fallback, blocks := card(c, a.key)
-	options := []slack.MsgOption{slack.MsgOptionText(escape(fallback), false), slack.MsgOptionBlocks(blocks...), slack.MsgOptionDisableLinkUnfurl()}
+	look := []slack.MsgOption{slack.MsgOptionText(escape(fallback), false), slack.MsgOptionBlocks(blocks...), slack.MsgOptionDisableLinkUnfurl()}
 	if at.TS == "" {
-		options = append(options, slack.MsgOptionMetadata(slack.SlackMetadata{
-			EventType: eventType, EventPayload: map[string]any{"request": c.Request, "revision": c.Revision},
-		}))
-		channel, ts, err := a.api.PostMessageContext(ctx, a.channel, options...)
-		return activities.CardRef{Channel: channel, TS: ts}, wrap("post card", err)
+		return a.post(ctx, c, look)
 	}
-	_, _, _, err := a.api.UpdateMessageContext(ctx, at.Channel, at.TS, options...)
-	return at, wrap("update card", err)
+	if _, _, _, err = a.api.UpdateMessageContext(ctx, at.Channel, at.TS, look...); gone(err) {
+		return a.post(ctx, c, look)
+	}
+	if err != nil || !c.Reminder {
+		return at, wrap("update card", err)
+	}
+	_, _, err = a.api.PostMessageContext(ctx, at.Channel, slack.MsgOptionText(escape(fallback), false), slack.MsgOptionTS(at.TS), slack.MsgOptionBroadcast())
+	return at, wrap("remind", err)
+}
+
+func (a *Activities) post(ctx context.Context, c activities.Card, look []slack.MsgOption) (activities.CardRef, error) {
+	mark := slack.SlackMetadata{EventType: eventType, EventPayload: map[string]any{"request": c.Request, "revision": c.Revision}}
+	channel, ts, err := a.api.PostMessageContext(ctx, a.channel, append(look, slack.MsgOptionMetadata(mark))...)
+	return activities.CardRef{Channel: channel, TS: ts}, wrap("post card", err)
+}
+
+// attempt is which attempt of its activity this is; outside of one, the first.
+func attempt(ctx context.Context) int32 {
+	if !activity.IsActivity(ctx) {
+		return 1
+	}
+	return activity.GetInfo(ctx).Attempt
+}
+
+// gone reports whether a card can't be edited any more: somebody deleted it, or the workspace forbids late edits.
+func gone(err error) bool {
+	answer, ok := errors.AsType[slack.SlackErrorResponse](err)
+	return ok && (answer.Err == "message_not_found" || answer.Err == "edit_window_closed" || answer.Err == "cant_update_message")
 }
 
 // TellPeople posts one message.
@@ -68,15 +90,6 @@ func (a *Activities) find(ctx context.Context, request string) (activities.CardR
 		}
 	}
 	return activities.CardRef{}, nil
-}
-
-// Check says who we are in Slack, or what is wrong and how to mend it.
-func (a *Activities) Check(ctx context.Context) (string, error) {
-	who, err := a.api.AuthTestContext(ctx)
-	if err != nil {
-		return "", fmt.Errorf("auth.test: %w (check bot_token)", err)
-	}
-	return fmt.Sprintf("%s in %s", who.User, who.Team), nil
 }
 
 // permanentAnswers are Slack's words for what no retry mends.

@@ -66,6 +66,9 @@ func body(c activities.Card) string {
 		fmt.Sprintf("Needs %d, expires %s; silence means no.", max(1, c.Needs), c.Expires.UTC().Format(time.RFC3339)),
 		fmt.Sprintf("On the command line: sallyport approve %s", c.Request),
 	}
+	if len(c.DecidedBy) > 0 && c.Outcome == "" {
+		lines = append(lines, "Approved so far: "+strings.Join(c.DecidedBy, ", "))
+	}
 	for _, a := range c.Actions {
 		if a.Reason != "" {
 			lines = append(lines, "Why: "+a.Reason)

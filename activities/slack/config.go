@@ -17,7 +17,7 @@ import (
 
 // Config is what an operator sets. Without a bot token nothing is asked in Slack; the command line always works.
 type Config struct {
-	BotToken config.Secret `yaml:"bot_token,omitempty" doc:"bot token with chat:write, channels:history and groups:history" example:"env:SLACK_BOT_TOKEN"`
+	BotToken config.Secret `yaml:"bot_token,omitempty" doc:"bot token with chat:write, and channels:history or, for a private channel, groups:history" example:"env:SLACK_BOT_TOKEN"`
 	AppToken config.Secret `yaml:"app_token,omitempty" doc:"app-level token with connections:write, for Socket Mode" example:"env:SLACK_APP_TOKEN"`
 	Channel  string        `yaml:"channel,omitempty" doc:"id of the channel that approvals and news go to" example:"C0123456789"`
 	APIURL   string        `yaml:"api_url,omitempty" doc:"address of the API, with a slash at its end; empty: Slack's own"`

@@ -16,8 +16,8 @@ import (
 func office(t *testing.T) (*slack.Activities, *slacktest.Server) {
 	t.Helper()
 	server, address := slacktest.NewServer(t)
-	t.Setenv("SLACK_BOT", "xoxb-test")
-	t.Setenv("SLACK_APP", "xapp-test")
+	t.Setenv("SLACK_BOT", slacktest.BotToken)
+	t.Setenv("SLACK_APP", slacktest.AppToken)
 	c := slack.Config{BotToken: "env:SLACK_BOT", AppToken: "env:SLACK_APP", Channel: slacktest.Channel, APIURL: address}
 	api, err := c.API(t.Context())
 	if err != nil {
@@ -115,5 +115,82 @@ func TestForgedButtonsAreRefused(t *testing.T) {
 		if _, err := slack.OpenButton(ours, forged); err == nil {
 			t.Errorf("opened %q", forged)
 		}
+	}
+}
+
+func TestReminderIsSaidInTheThread(t *testing.T) {
+	people, server := office(t)
+	card := question()
+	var err error
+	if card.Posted, err = people.AskPeople(t.Context(), card); err != nil {
+		t.Fatal(err)
+	}
+	card.Revision, card.Reminder, card.DecidedBy = 2, true, []string{"ana (cli)"}
+	if _, err := people.AskPeople(t.Context(), card); err != nil {
+		t.Fatal(err)
+	}
+	messages := server.Messages()
+	if len(messages) != 2 || messages[0].Edits != 1 || messages[1].Thread != card.Posted.TS {
+		t.Fatalf("%+v; want the card, edited, and a word in its thread", messages)
+	}
+	if !strings.Contains(string(messages[0].Blocks), "Approved so far: ana (cli)") || !strings.HasPrefix(messages[1].Text, "Still waiting") {
+		t.Errorf("card %s, reminder %q", messages[0].Blocks, messages[1].Text)
+	}
+}
+
+func TestDeletedCardIsPostedAnew(t *testing.T) {
+	people, server := office(t)
+	card := question()
+	var err error
+	if card.Posted, err = people.AskPeople(t.Context(), card); err != nil {
+		t.Fatal(err)
+	}
+	server.Delete(card.Posted.TS)
+	card.Revision = 2
+	again, err := people.AskPeople(t.Context(), card)
+	if err != nil || again.TS == card.Posted.TS || len(server.Messages()) != 1 {
+		t.Errorf("%+v, %v; %d messages", again, err, len(server.Messages()))
+	}
+}
+
+func TestLongTextFitsSlack(t *testing.T) {
+	people, _ := office(t)
+	card := question()
+	card.Actions[0].Reason = strings.Repeat("a long reason with <tags> & more ", 400)
+	card.Evidence[0].Summary = strings.Repeat("<&>", 2000)
+	if _, err := people.AskPeople(t.Context(), card); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckNamesTheMend(t *testing.T) {
+	tests := map[string]struct {
+		harm func(*slacktest.Server)
+		want string // "" for a check that is good
+	}{
+		"all is well":             {func(*slacktest.Server) {}, ""},
+		"a wrong bot token":       {func(s *slacktest.Server) { s.SetScopes(slacktest.BotToken, "") }, "copy the one that begins with xoxb-"},
+		"it may not post":         {func(s *slacktest.Server) { s.SetScopes(slacktest.BotToken, "channels:history") }, "lacks the scope chat:write"},
+		"it may not look":         {func(s *slacktest.Server) { s.SetScopes(slacktest.BotToken, "chat:write") }, "lacks the scope channels:history"},
+		"a wrong app token":       {func(s *slacktest.Server) { s.SetScopes(slacktest.AppToken, "") }, "copy the one that begins with xapp-"},
+		"no Socket Mode":          {func(s *slacktest.Server) { s.SetScopes(slacktest.AppToken, "none") }, "app_token lacks the scope connections:write"},
+		"not in the channel":      {func(s *slacktest.Server) { s.Fail("conversations.history", 1, 200, "not_in_channel") }, "invite the app into the channel"},
+		"a word that nobody knew": {func(s *slacktest.Server) { s.Fail("auth.test", 1, 200, "org_login_required") }, "auth.test: org_login_required"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			people, server := office(t)
+			tt.harm(server)
+			found, err := people.Check(t.Context())
+			if tt.want == "" {
+				if err != nil || !strings.Contains(found, "sallyport in office") {
+					t.Errorf("%q, %v", found, err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), slacktest.BotToken) || strings.Contains(err.Error(), slacktest.AppToken) {
+				t.Errorf("got %v; want %q, and no token", err, tt.want)
+			}
+		})
 	}
 }

@@ -95,7 +95,7 @@ func peers() []peer {
 var secrets = map[string]string{
 	"SALLYPORT_TEST_CLUSTER": "cluster-s3cret", "SALLYPORT_TEST_WAZUH": wazuhtest.Password, "SALLYPORT_TEST_MISP": misptest.Key,
 	"SALLYPORT_TEST_CORTEX": cortextest.Key, "SALLYPORT_TEST_THEHIVE": thehivetest.Key, "SALLYPORT_TEST_PFSENSE": pfsensetest.Key,
-	"SALLYPORT_TEST_GVM": gvmtest.Password, "SALLYPORT_TEST_BOT": "xoxb-s3cret", "SALLYPORT_TEST_APP": "xapp-s3cret",
+	"SALLYPORT_TEST_GVM": gvmtest.Password, "SALLYPORT_TEST_BOT": slacktest.BotToken, "SALLYPORT_TEST_APP": slacktest.AppToken,
 }
 
 func setSecrets(t *testing.T) {

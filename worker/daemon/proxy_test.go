@@ -92,7 +92,7 @@ func listenToSlack(t *testing.T, ours *resttest.Authority) {
 		t.Fatal(err)
 	}
 	clicks := &gateway.Gateway{API: api, Dialer: dialer, Key: key, Channel: slacktest.Channel, Log: slog.New(slog.DiscardHandler)}
-	go func() { _ = clicks.Run(t.Context()) }()
+	go clicks.Run(t.Context())
 	for deadline := time.Now().Add(10 * time.Second); !stand.Connected(); <-time.After(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no socket was opened")

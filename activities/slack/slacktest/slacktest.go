@@ -1,26 +1,37 @@
 // Package slacktest is a Slack small enough to run inside a test or the lab: one workspace that keeps its messages, lets
-// people press buttons through Socket Mode, expects the acknowledgement in three seconds, and has faults.
+// people press buttons through Socket Mode, expects the acknowledgement in three seconds, knows tokens and scopes, and has faults.
 //
 // Shapes of requests and answers follow Slack's Web API and Socket Mode pages; success is HTTP 200 with ok:true.
 package slacktest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
 
-// Channel and Team are the stand-in's only ones.
+// Channel and Team are the stand-in's only ones; BotToken and AppToken open it.
 const (
-	Channel = "C0SALLYPORT"
-	Team    = "T0OFFICE"
+	Channel  = "C0SALLYPORT"
+	Team     = "T0OFFICE"
+	BotToken = "xoxb-lab-2f8c1e7d"
+	AppToken = "xapp-lab-91b4c06a"
+)
+
+// Scopes are what the app of deploy/slack/manifest.yaml has.
+const (
+	BotScopes = "chat:write,channels:history,groups:history"
+	AppScopes = "connections:write"
 )
 
 // Message is one message as the channel shows it now.
@@ -32,6 +43,7 @@ type Message struct {
 	Metadata json.RawMessage `json:"metadata,omitempty"`
 	Edits    int             `json:"-"`
 	Only     string          `json:"-"` // the user that alone sees it, for ephemeral messages
+	Thread   string          `json:"thread_ts,omitempty"`
 }
 
 // Server is the stand-in.
@@ -39,8 +51,11 @@ type Server struct {
 	mu       sync.Mutex
 	messages []Message
 	sockets  []*websocket.Conn
-	acks     map[string]chan struct{}
+	clicks   []*click // delivered and not acknowledged
+	deaf     bool
+	now      func() time.Time
 	faults   map[string]*fault
+	scopes   map[string]string // by token
 	count    int
 }
 
@@ -51,9 +66,10 @@ type fault struct {
 	cutAfter bool
 }
 
-// New returns a stand-in that listens nowhere yet; it is an http.Handler. Base is the address it will be reached at,
-// for the websocket's URL.
-func New() *Server { return &Server{acks: map[string]chan struct{}{}, faults: map[string]*fault{}} }
+// New returns a stand-in that listens nowhere yet; it is an http.Handler.
+func New() *Server {
+	return &Server{now: time.Now, faults: map[string]*fault{}, scopes: map[string]string{BotToken: BotScopes, AppToken: AppScopes}}
+}
 
 // NewServer starts a stand-in that stops with the test, and returns it with its API address.
 func NewServer(tb testing.TB) (*Server, string) {
@@ -61,6 +77,15 @@ func NewServer(tb testing.TB) (*Server, string) {
 	server := httptest.NewServer(s)
 	tb.Cleanup(server.Close)
 	return s, server.URL + "/"
+}
+
+// SetScopes says what a token may do; an empty text revokes it.
+func (s *Server) SetScopes(token, granted string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if delete(s.scopes, token); granted != "" {
+		s.scopes[token] = granted
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -73,17 +98,43 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.faulty(w, r.URL.Path, false) {
 		return
 	}
-	answer := s.call(r)
+	answer, granted := s.call(r)
 	if s.faulty(w, r.URL.Path, true) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-OAuth-Scopes", granted)
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (s *Server) call(r *http.Request) map[string]any {
+// needed is the scope that a method wants of its token; apps.connections.open wants the app's.
+var needed = map[string]string{
+	"/auth.test": "", "/apps.connections.open": "connections:write", "/chat.postMessage": "chat:write", "/chat.postEphemeral": "chat:write",
+	"/chat.update": "chat:write", "/conversations.history": "channels:history",
+}
+
+func refusal(word string) map[string]any { return map[string]any{"ok": false, "error": word} }
+
+func (s *Server) call(r *http.Request) (answer map[string]any, granted string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	token := cmp.Or(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.FormValue("token"))
+	granted, known := s.scopes[token]
+	scope, there := needed[r.URL.Path]
+	switch {
+	case !there:
+		return refusal("unknown_method"), granted
+	case !known:
+		return refusal("invalid_auth"), ""
+	case (r.URL.Path == "/apps.connections.open") != strings.HasPrefix(token, "xapp-"):
+		return refusal("not_allowed_token_type"), granted
+	case scope != "" && !slices.Contains(strings.Split(granted, ","), scope):
+		return map[string]any{"ok": false, "error": "missing_scope", "needed": scope, "provided": granted}, granted
+	}
+	return s.method(r), granted
+}
+
+func (s *Server) method(r *http.Request) map[string]any {
 	switch r.URL.Path {
 	case "/auth.test":
 		return map[string]any{"ok": true, "user": "sallyport", "team": "office", "user_id": "U0BOT", "team_id": Team}
@@ -93,25 +144,42 @@ func (s *Server) call(r *http.Request) map[string]any {
 			scheme = "wss"
 		}
 		return map[string]any{"ok": true, "url": scheme + "://" + r.Host + "/socket"}
-	case "/chat.postMessage", "/chat.postEphemeral":
-		return s.post(r)
+	case "/conversations.history":
+		return s.history(r)
 	case "/chat.update":
 		return s.update(r)
-	case "/conversations.history":
-		newest := slices.Clone(s.messages)
-		slices.Reverse(newest)
-		return map[string]any{"ok": true, "messages": newest, "has_more": false}
 	}
-	return map[string]any{"ok": false, "error": "unknown_method"}
+	return s.post(r)
+}
+
+// history shows what everybody sees, the newest first; metadata only to those who ask for it.
+func (s *Server) history(r *http.Request) map[string]any {
+	if r.FormValue("channel") != Channel {
+		return refusal("channel_not_found")
+	}
+	var shown []Message
+	for _, m := range slices.Backward(s.messages) {
+		if m.Only != "" || m.Thread != "" {
+			continue
+		}
+		if all := r.FormValue("include_all_metadata"); all != "true" && all != "1" {
+			m.Metadata = nil
+		}
+		shown = append(shown, m)
+	}
+	return map[string]any{"ok": true, "messages": shown, "has_more": false}
 }
 
 func (s *Server) post(r *http.Request) map[string]any {
 	if r.FormValue("channel") != Channel {
-		return map[string]any{"ok": false, "error": "channel_not_found"}
+		return refusal("channel_not_found")
+	}
+	if !fits(r.FormValue("blocks")) {
+		return refusal("invalid_blocks")
 	}
 	s.count++
 	m := Message{
-		Channel: Channel, TS: fmt.Sprintf("1700000000.%06d", s.count), Text: r.FormValue("text"), Only: r.FormValue("user"),
+		Channel: Channel, TS: fmt.Sprintf("1700000000.%06d", s.count), Text: r.FormValue("text"), Only: r.FormValue("user"), Thread: r.FormValue("thread_ts"),
 		Blocks: raw(r.FormValue("blocks")), Metadata: raw(r.FormValue("metadata")),
 	}
 	s.messages = append(s.messages, m)
@@ -121,11 +189,43 @@ func (s *Server) post(r *http.Request) map[string]any {
 func (s *Server) update(r *http.Request) map[string]any {
 	at := slices.IndexFunc(s.messages, func(m Message) bool { return m.TS == r.FormValue("ts") })
 	if at < 0 || r.FormValue("channel") != Channel {
-		return map[string]any{"ok": false, "error": "message_not_found"}
+		return refusal("message_not_found")
+	}
+	if !fits(r.FormValue("blocks")) {
+		return refusal("invalid_blocks")
 	}
 	s.messages[at].Text, s.messages[at].Blocks = r.FormValue("text"), raw(r.FormValue("blocks"))
 	s.messages[at].Edits++
 	return map[string]any{"ok": true, "channel": Channel, "ts": s.messages[at].TS, "text": s.messages[at].Text}
+}
+
+// fits holds blocks to Slack's bounds: 50 blocks, 3,000 characters in a section, 2,000 in a button's value, 300 in a
+// confirmation.
+func fits(text string) bool {
+	if text == "" {
+		return true
+	}
+	var blocks []struct {
+		Text     *struct{ Text string }
+		Elements []struct {
+			Value   string
+			Confirm *struct{ Text struct{ Text string } }
+		}
+	}
+	if json.Unmarshal([]byte(text), &blocks) != nil || len(blocks) > 50 {
+		return false
+	}
+	for _, b := range blocks {
+		if b.Text != nil && (b.Text.Text == "" || utf8.RuneCountInString(b.Text.Text) > 3000) {
+			return false
+		}
+		for _, e := range b.Elements {
+			if len(e.Value) > 2000 || (e.Confirm != nil && utf8.RuneCountInString(e.Confirm.Text.Text) > 300) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func raw(text string) json.RawMessage {
@@ -140,6 +240,13 @@ func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.messages)
+}
+
+// Delete removes a message, as an administrator may.
+func (s *Server) Delete(ts string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages = slices.DeleteFunc(s.messages, func(m Message) bool { return m.TS == ts })
 }
 
 // Fail makes the next times calls of a method ("chat.update") answer with this status and error word.
@@ -173,112 +280,6 @@ func (s *Server) faulty(w http.ResponseWriter, path string, after bool) bool {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.code)
-	_ = json.NewEncoder(w).Encode(map[string]any{"ok": false, "error": f.answer})
+	_ = json.NewEncoder(w).Encode(refusal(f.answer))
 	return true
-}
-
-// upgrader takes any origin, as Slack does: clients are no browsers.
-var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-
-func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
-	conn, err := upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		return
-	}
-	defer func() { _ = conn.Close() }()
-	s.mu.Lock()
-	s.sockets = append(s.sockets, conn)
-	err = conn.WriteJSON(map[string]any{"type": "hello", "num_connections": len(s.sockets)})
-	s.mu.Unlock()
-	for err == nil {
-		var ack struct {
-			EnvelopeID string `json:"envelope_id"`
-		}
-		if err = conn.ReadJSON(&ack); err == nil {
-			s.acknowledged(ack.EnvelopeID)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sockets = slices.DeleteFunc(s.sockets, func(c *websocket.Conn) bool { return c == conn })
-}
-
-func (s *Server) acknowledged(envelope string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if waiting, ok := s.acks[envelope]; ok {
-		close(waiting)
-		delete(s.acks, envelope)
-	}
-}
-
-// Connected reports whether a client listens by Socket Mode.
-func (s *Server) Connected() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sockets) > 0
-}
-
-// Press lets a user press the button with that action id on a message, and reports whether the press was acknowledged
-// within Slack's three seconds.
-func (s *Server) Press(user, ts, actionID string) (acknowledged bool, err error) {
-	value, err := s.buttonValue(ts, actionID)
-	if err != nil {
-		return false, err
-	}
-	return s.PressValue(user, ts, actionID, value)
-}
-
-// PressValue presses a button whose value somebody made up.
-func (s *Server) PressValue(user, ts, actionID, value string) (acknowledged bool, err error) {
-	s.mu.Lock()
-	if len(s.sockets) == 0 {
-		s.mu.Unlock()
-		return false, fmt.Errorf("nobody listens")
-	}
-	s.count++
-	envelope := fmt.Sprintf("E%d", s.count)
-	acked := make(chan struct{})
-	s.acks[envelope] = acked
-	err = s.sockets[0].WriteJSON(map[string]any{
-		"type": "interactive", "envelope_id": envelope, "accepts_response_payload": false,
-		"payload": map[string]any{
-			"type": "block_actions", "user": map[string]any{"id": user, "team_id": Team}, "api_app_id": "A0SALLYPORT",
-			"container": map[string]any{"type": "message", "message_ts": ts, "channel_id": Channel},
-			"team":      map[string]any{"id": Team}, "channel": map[string]any{"id": Channel}, "message": map[string]any{"ts": ts},
-			"trigger_id": "tr", "actions": []map[string]any{{"action_id": actionID, "block_id": "sallyport_decide", "value": value, "type": "button", "action_ts": "1.2"}},
-		},
-	})
-	s.mu.Unlock()
-	if err != nil {
-		return false, err
-	}
-	select {
-	case <-acked:
-		return true, nil
-	case <-time.After(3 * time.Second):
-		return false, nil
-	}
-}
-
-func (s *Server) buttonValue(ts, actionID string) (string, error) {
-	for _, m := range s.Messages() {
-		var blocks []struct {
-			Elements []struct {
-				ActionID string `json:"action_id"`
-				Value    string `json:"value"`
-			} `json:"elements"`
-		}
-		if m.TS != ts || json.Unmarshal(m.Blocks, &blocks) != nil {
-			continue
-		}
-		for _, b := range blocks {
-			for _, e := range b.Elements {
-				if e.ActionID == actionID {
-					return e.Value, nil
-				}
-			}
-		}
-	}
-	return "", fmt.Errorf("message %s has no button %s", ts, actionID)
 }
