@@ -10,6 +10,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -112,4 +113,12 @@ func (a *Activities) Release(ctx context.Context, action soar.Action, by string)
 		return fmt.Errorf("signal release: %w", err)
 	}
 	return nil
+}
+
+// Said is what a workflow said in an error that came through Temporal, which wraps it several times.
+func Said(err error) error {
+	if said, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return errors.New(said.Message())
+	}
+	return err
 }

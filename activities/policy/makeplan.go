@@ -165,7 +165,10 @@ func (p *Policy) lessen(file *File, a soar.Action, req activities.PlanRequest) s
 		a.RequiresPeople, a.Groups = need.People, slices.Clone(need.Groups)
 	}
 	if err := p.checkProtected(a); err != nil && a.Mode != soar.Suggest {
-		atMost(&a, soar.Ask, err.Error()+"; only by sallyport approve --override-protected")
+		if rank(a.Mode) > rank(soar.Ask) {
+			a.Mode = soar.Ask
+		}
+		a.Reason += "; " + err.Error() + "; only by sallyport approve --override-protected"
 		a.RequiresPeople, a.Groups = max(file.Override.People, need.People), slices.Clone(need.Groups)
 	}
 	return a

@@ -27,5 +27,10 @@ func NewKeyFile(file string) (public string, err error) {
 		return "", fmt.Errorf("key: %w", err)
 	}
 	err = pem.Encode(out, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	return base64.StdEncoding.EncodeToString(publicKey), errors.Join(err, out.Close())
+	return textOf(publicKey), errors.Join(err, out.Close())
 }
+
+// PublicText is the public half of a key as people: wants it.
+func PublicText(key ed25519.PrivateKey) string { return textOf(key.Public().(ed25519.PublicKey)) }
+
+func textOf(public ed25519.PublicKey) string { return base64.StdEncoding.EncodeToString(public) }

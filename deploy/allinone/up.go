@@ -30,6 +30,9 @@ func upCommand(streams cli.IO) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if config.Temporal.Port, err = frontendPort(config.Temporal); err != nil {
+				return err
+			}
 			logger, err := config.Log.Logger(streams.Err)
 			if err != nil {
 				return err
@@ -39,6 +42,22 @@ func upCommand(streams cli.IO) *cobra.Command {
 			})
 		},
 	}
+}
+
+// frontendPort is where the frontend listens: by default where temporal.address says, so that the operator's command finds
+// it with the same file.
+func frontendPort(t daemon.Temporal) (int, error) {
+	if t.Port != 0 {
+		return t.Port, nil
+	}
+	host, port, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		return 0, fmt.Errorf("temporal.address: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return 0, fmt.Errorf("temporal.address is %s: up brings its own Temporal on loopback; write 127.0.0.1:7233, or run sallyport-worker against that one", t.Address)
+	}
+	return strconv.Atoi(port)
 }
 
 // up runs Temporal and the daemon until ctx ends; ready is called once, when workers poll, with the
@@ -86,6 +105,6 @@ func startTemporal(ctx context.Context, t daemon.Temporal, logger *slog.Logger) 
 	if err != nil {
 		return nil, fmt.Errorf("postgres password: %w", err)
 	}
-	options.Postgres = &embedded.Postgres{Address: t.Postgres.Address, User: t.Postgres.User, Password: password, Database: t.Postgres.Database}
+	options.Postgres = &embedded.Postgres{Address: t.Postgres.Address, User: t.Postgres.User, Password: password, Database: t.Postgres.Database, CAFile: t.Postgres.CA}
 	return embedded.Start(ctx, options)
 }

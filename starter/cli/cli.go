@@ -97,7 +97,9 @@ func rootCommand(streams IO, verbs Verbs) *cobra.Command {
 		Use:   "sallyport",
 		Short: "Durable incident response for the open-source fortress",
 		Long: "sallyport reads security events from OpenSearch, runs every incident as a durable workflow, and contains,\n" +
-			"scans and patches with your approval. Every containment ends by itself and is verified.",
+			"scans and patches with your approval. Every containment ends by itself and is verified.\n\n" +
+			"Exit codes: 0 good; 1 the command did its work and the answer is bad (a failed check, a broken chain, a decision that\n" +
+			"was not recorded); 2 wrong usage or config; 3 nothing happened (demo: no event opened an incident).",
 		Example: "  sallyport demo                     # the whole chain on this machine, with nothing installed\n" +
 			"  sallyport config init > sallyport.yaml\n" +
 			"  sallyport check                    # is everything that the config names reachable and right?\n" +
@@ -128,13 +130,21 @@ func rootCommand(streams IO, verbs Verbs) *cobra.Command {
 	return root
 }
 
+// group is a command that only holds others: alone it prints its help, and a word that none of them has is an error.
+func group(name, short, example string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Example: example, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+}
+
 // verbOr is the verb, or, in the lean build, its name and where it is.
 func verbOr(build func(IO) *cobra.Command, streams IO, name, short string) *cobra.Command {
 	if build != nil {
 		return build(streams)
 	}
 	return &cobra.Command{
-		Use: name, Short: short + " (in the all-in-one build)", DisableFlagParsing: true,
+		Use: name, Short: short + " (in the all-in-one build)", DisableFlagParsing: true, Example: "  bin/sallyport-allinone " + name,
 		RunE: func(*cobra.Command, []string) error {
 			return fmt.Errorf("%s needs the all-in-one build: `make build`, then bin/sallyport-allinone %s", name, name)
 		},

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/frontend"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/policy"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -104,10 +105,10 @@ func Decide(ctx context.Context, temporal client.Client, workflow string, key ed
 		WorkflowID: workflow, UpdateName: activities.DecideUpdate, Args: []any{d}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
-		return "", innermost(err)
+		return "", frontend.Said(err)
 	}
 	if err := handle.Get(ctx, &outcome); err != nil {
-		return "", innermost(err)
+		return "", frontend.Said(err)
 	}
 	return outcome, nil
 }
@@ -134,15 +135,4 @@ func (o *office) pending(ctx context.Context, request string) (activities.Pendin
 		}
 	}
 	return activities.PendingApproval{}, fmt.Errorf("nothing waits under %q: `sallyport incident list` names what does", request)
-}
-
-// innermost is the last error of a chain: Temporal wraps what the workflow said several times.
-func innermost(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
 }

@@ -14,16 +14,14 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/frontend"
 	"github.com/sallyport-soar/sallyport/rules/hunt"
 	"github.com/sallyport-soar/sallyport/worker/daemon"
 )
 
 func huntCommand(streams IO) *cobra.Command {
-	command := &cobra.Command{
-		Use: "hunt", Short: "List hunts, run one now, or bring their schedules to what the files say", Args: cobra.NoArgs,
-		Long: "Exit codes: 0 done, whatever a hunt's outcome is; 1 it could not be done; 2 a hunt's file is refused, or wrong usage.",
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
+	command := group("hunt", "List hunts, run one now, or bring their schedules to what the files say", "  sallyport hunt list\n  sallyport hunt run H-0001")
+	command.Long = "Exit codes: 0 done, whatever a hunt's outcome is; 1 it could not be done; 2 a hunt's file is refused, or wrong usage."
 	command.AddCommand(huntList(streams), huntRun(streams), huntApply(streams))
 	return command
 }
@@ -128,7 +126,7 @@ func runHunt(ctx context.Context, temporal client.Client, id string) (outcome ac
 		return outcome, fmt.Errorf("start hunt: %w", err)
 	}
 	if err := run.Get(ctx, &outcome); err != nil {
-		return outcome, fmt.Errorf("hunt %s: %w", id, innermost(err))
+		return outcome, fmt.Errorf("hunt %s: %w", id, frontend.Said(err))
 	}
 	return outcome, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -69,7 +70,7 @@ func choose(live []soar.Containment, names []string, all bool) ([]soar.Containme
 		return nil, errors.New("name the actions to release, or give --all (`sallyport release --list` shows them)")
 	}
 	if all {
-		return live, nil
+		return live, nil // none is no error: then there is nothing to end
 	}
 	var chosen []soar.Containment
 	for _, name := range names {
@@ -87,6 +88,10 @@ func choose(live []soar.Containment, names []string, all bool) ([]soar.Containme
 }
 
 func release(c *cobra.Command, streams IO, chosen []soar.Containment) error {
+	if len(chosen) == 0 {
+		fmt.Fprintln(streams.Out, "nothing is contained")
+		return nil
+	}
 	o, err := openOffice(c)
 	if err != nil {
 		return err
@@ -100,7 +105,7 @@ func release(c *cobra.Command, streams IO, chosen []soar.Containment) error {
 	var faults []error
 	for _, held := range chosen {
 		if err := house.Release(c.Context(), held.Action, whoami()); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", held.Action.ID, err))
+			faults = append(faults, fmt.Errorf("%s: %w", held.Action.ID, noWorkflow(err)))
 			continue
 		}
 		fmt.Fprintf(streams.Out, "told to end: %s\n", Printable(held.Action.String()))
@@ -111,7 +116,19 @@ func release(c *cobra.Command, streams IO, chosen []soar.Containment) error {
 	return nil
 }
 
+// noWorkflow says what to do where Temporal lost the containment: its entry in the register brings it back.
+func noWorkflow(err error) error {
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+		return errors.New("no workflow holds it now: reconcile starts one for its entry in the register within minutes (times.reconcile); then release it again")
+	}
+	return err
+}
+
 func printContainments(streams IO, live []soar.Containment) error {
+	if len(live) == 0 {
+		fmt.Fprintln(streams.Out, "nothing is contained")
+		return nil
+	}
 	table := tabwriter.NewWriter(streams.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "ACTION\tWHAT\tSTATE\tEXPIRES\tINCIDENT")
 	for _, held := range live {
@@ -160,11 +177,11 @@ func throwSwitch(c *cobra.Command, streams IO, update, reason string) error {
 		Args: []any{activities.Switch{By: whoami(), Reason: reason, At: time.Now().UTC()}},
 	})
 	if err != nil {
-		return bad(fmt.Errorf("kill switch: %w", innermost(err)))
+		return bad(fmt.Errorf("kill switch: %w", frontend.Said(err)))
 	}
 	var state activities.SwitchState
 	if err := handle.Get(ctx, &state); err != nil {
-		return bad(fmt.Errorf("kill switch: %w", innermost(err)))
+		return bad(fmt.Errorf("kill switch: %w", frontend.Said(err)))
 	}
 	printSwitch(streams, state)
 	return nil

@@ -59,8 +59,8 @@ func (c Config) parts() []part {
 	}
 	list = append(list, part{"rules", "content", c.checkRules}, part{"policy", "people", c.checkPolicy},
 		part{"protected assets", "protected", c.checkProtected}, part{"grant key", "keys.grant", c.checkGrantKey})
-	if c.Systems.Slack != nil && c.Systems.Slack.Enabled() {
-		list = append(list, part{"slack", "systems.slack", c.checkSlack})
+	if c.asksInSlack() {
+		list = append(list, part{"gateway key", "keys", c.checkGatewayKey}, part{"slack", "systems.slack", c.checkSlack})
 	}
 	return list
 }
@@ -83,7 +83,7 @@ func (t Temporal) DialOnce(ctx context.Context, logger *slog.Logger) (client.Cli
 	if refused := t.tryTLS(ctx); refused != nil {
 		err = refused
 	}
-	return nil, fmt.Errorf("temporal at %s does not answer: %w (is it running, and does temporal.address name it?)", t.Address, err)
+	return nil, fmt.Errorf("temporal at %s does not answer: %w (is it running, and does temporal.address name it? `sallyport-allinone up` brings one)", t.Address, err)
 }
 
 func (c Config) checkSlack(ctx context.Context) (string, error) {
@@ -91,14 +91,21 @@ func (c Config) checkSlack(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found, err := slack.New(api, c.Systems.Slack.Channel, nil).Check(ctx)
-	if err != nil {
-		return "", err
+	return slack.New(api, c.Systems.Slack.Channel, nil).Check(ctx)
+}
+
+// checkGatewayKey reads what this config has of the gateway's key: the private half, the public one, or both.
+func (c Config) checkGatewayKey(context.Context) (string, error) {
+	if c.Keys.GatewayPublic != "" {
+		if _, err := policy.ParsePublicKey(c.Keys.GatewayPublic); err != nil {
+			return "", fmt.Errorf("keys.gateway_public: %w", err)
+		}
 	}
-	if _, _, err := api.StartSocketModeContext(ctx); err != nil { // asks for an address; opens no connection there
-		return "", fmt.Errorf("apps.connections.open: %w (check app_token)", err)
+	if !c.has(RoleGateway) && c.Keys.GatewayPublic != "" {
+		return "its public half is there", nil
 	}
-	return found, nil
+	_, err := policy.LoadPrivateKey(c.Keys.Gateway)
+	return "there", err
 }
 
 func (c Config) checkTemporal(ctx context.Context) (string, error) {
@@ -145,6 +152,9 @@ func (c Config) checkPolicy(context.Context) (string, error) {
 	faults, err := people.Check()
 	if err != nil {
 		return "", err
+	}
+	if c.asksInSlack() && !slices.ContainsFunc(c.People, func(p policy.Person) bool { return p.Slack != "" }) {
+		faults = append(faults, "nobody in people has a Slack id, so whoever presses a button is refused: add slack to the people who may")
 	}
 	if len(faults) > 0 {
 		return "", errors.New(strings.Join(faults, "; "))

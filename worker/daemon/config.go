@@ -45,7 +45,7 @@ type Config struct {
 type Keys struct {
 	Grant         string `yaml:"grant" doc:"file of the private key that signs grants; role respond alone reads it"`
 	Gateway       string `yaml:"gateway,omitempty" doc:"file of the private key that vouches for people whom Slack authenticated; role gateway alone reads it"`
-	GatewayPublic string `yaml:"gateway_public,omitempty" doc:"the public half of the gateway's key, for role respond where it runs without the gateway"`
+	GatewayPublic string `yaml:"gateway_public,omitempty" doc:"the public half of the gateway's key (sallyport key public), for role respond where it runs without the gateway"`
 }
 
 // Times are the times of an incident.
@@ -128,6 +128,7 @@ func (c *Config) Validate() (faults config.Faults) {
 	faults = append(faults, config.Within("systems", c.Systems.Validate())...)
 	faults = append(faults, config.Within("protected", c.Protected.Validate())...)
 	faults = append(faults, config.Within("people", c.People.Validate())...)
+	faults = append(faults, config.Within("keys", c.checkKeys())...)
 	return append(faults, config.Within("times", c.Times.validate())...)
 }
 
@@ -171,6 +172,20 @@ func (c *Config) settings() activities.Settings {
 		SourceTimeout: t.SourceTimeout, ScanTimeout: t.ScanTimeout, ConfirmWithin: t.ConfirmWithin, UIBase: c.Temporal.UIBase,
 	}
 }
+
+// checkKeys says what a role lacks to check who pressed a button.
+func (c *Config) checkKeys() config.Faults {
+	if c.has(RoleRespond) && !c.has(RoleGateway) && c.asksInSlack() && c.Keys.GatewayPublic == "" {
+		return config.Faults{{
+			Field: "gateway_public", Problem: "is missing: role respond runs without the gateway, and could check no click",
+			Mend: "set it to what `sallyport key public gateway.key` prints",
+		}}
+	}
+	return nil
+}
+
+// asksInSlack reports whether people are asked in Slack at all.
+func (c *Config) asksInSlack() bool { return c.Systems.Slack != nil && c.Systems.Slack.Enabled() }
 
 // has reports whether this worker has a role.
 func (c *Config) has(role string) bool { return slices.Contains(c.Roles, role) }

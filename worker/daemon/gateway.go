@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -16,7 +17,7 @@ import (
 // startGateway speaks to people: cards and messages go out, clicks come in. Without Slack it says in the log what it
 // would have asked, and the command line decides.
 func (d *daemon) startGateway(ctx context.Context) error {
-	if d.config.Systems.Slack == nil || !d.config.Systems.Slack.Enabled() {
+	if !d.config.asksInSlack() {
 		quiet := unasked{d.log}
 		return d.worker(activities.GatewayQueue, worker.Options{DisableWorkflowWorker: true}, func(w worker.Worker) {
 			activities.Bind(w, activities.AskPeople, quiet.askPeople)
@@ -43,20 +44,23 @@ func (d *daemon) startGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clicks := &gateway.Gateway{API: api, Dialer: dialer, Temporal: d.temporal, Key: key, People: map[string]string{}, Channel: d.config.Systems.Slack.Channel, Log: d.log}
+	clicks := &gateway.Gateway{
+		API: api, Dialer: dialer, Temporal: d.temporal, Key: key, People: map[string]string{}, Channel: d.config.Systems.Slack.Channel, Log: d.log,
+		Health: func(err error) { d.health.set(partSlack, err) },
+	}
 	for _, person := range d.config.People {
 		if person.Slack != "" {
 			clicks.People[person.Slack] = person.Name
 		}
 	}
-	go func() {
-		if err := clicks.Run(ctx); err != nil {
-			d.health.set(RoleGateway, err)
-			d.fail(fmt.Errorf("gateway: %w", err))
-		}
-	}()
+	d.health.set(partSlack, errors.New("not connected yet"))
+	go clicks.Run(ctx)
 	return nil
 }
+
+// partSlack is the chat's name in /readyz. A Slack that refuses us ends nothing: the command line decides, and what is
+// contained must be released all the same.
+const partSlack = "slack"
 
 // unasked is a house without a chat.
 type unasked struct{ log *slog.Logger }

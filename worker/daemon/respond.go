@@ -77,10 +77,14 @@ func (c *Config) Sources() []fs.FS {
 	return sources
 }
 
-// gatewayPublic is the key that decisions from the gateway are checked with: none without a gateway.
+// gatewayPublic is the key that decisions from the gateway are checked with: none without a gateway. The private half is
+// read only where the gateway runs, too.
 func (d *daemon) gatewayPublic() (ed25519.PublicKey, error) {
 	if d.config.Keys.GatewayPublic != "" {
 		return policy.ParsePublicKey(d.config.Keys.GatewayPublic)
+	}
+	if !d.config.has(RoleGateway) {
+		return nil, nil
 	}
 	key, err := policy.LoadPrivateKey(d.config.Keys.Gateway)
 	if errors.Is(err, fs.ErrNotExist) {

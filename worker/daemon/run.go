@@ -94,10 +94,14 @@ func (d *daemon) start(ctx context.Context) error {
 			return fmt.Errorf("role %s: %w", role.name, err)
 		}
 	}
+	if !d.keepsState() {
+		return nil
+	}
 	return d.bootstrap(ctx)
 }
 
-// connect opens what every role needs: Temporal with its namespace, and the state cluster with its templates.
+// connect opens what roles need: Temporal with its namespace, and the state cluster with its templates. The gateway needs
+// no state: it resolves none of its secrets.
 func (d *daemon) connect(ctx context.Context) (err error) {
 	metrics := telemetry.NewSDKMetrics()
 	d.registry.MustRegister(metrics)
@@ -107,11 +111,17 @@ func (d *daemon) connect(ctx context.Context) (err error) {
 	if err := EnsureNamespace(ctx, d.temporal, d.config.Temporal.Namespace, d.config.Temporal.Retention, workflows.SearchAttributes()); err != nil {
 		return err
 	}
+	if !d.keepsState() {
+		return nil
+	}
 	if d.state, err = opensearch.Open(ctx, d.config.OpenSearch); err != nil {
 		return err
 	}
 	return d.awaitState(ctx)
 }
+
+// keepsState reports whether a role of this worker reads or writes the state cluster.
+func (d *daemon) keepsState() bool { return d.config.has(RoleDetect) || d.config.has(RoleRespond) }
 
 // stateWithin is how long a start waits for a state cluster that is not up yet.
 const stateWithin = 2 * time.Minute

@@ -17,7 +17,7 @@ import (
 // Temporal says where the durable engine is. Address names a server of your own; `sallyport up` brings its own and
 // reads store, data_dir, postgres and ui_address instead.
 type Temporal struct {
-	Address    string        `yaml:"address" doc:"host:port of Temporal's frontend; not read by up, which brings its own"`
+	Address    string        `yaml:"address" doc:"host:port of Temporal's frontend; up brings its own, and listens on this port of loopback"`
 	Namespace  string        `yaml:"namespace" doc:"namespace of all workflows; made when it is not there"`
 	Retention  time.Duration `yaml:"retention" doc:"how long Temporal keeps ended workflows; incidents' records outlive it"`
 	TLS        rest.TLS      `yaml:"tls,omitempty" doc:"whom to trust; set any of it and the connection uses TLS"`
@@ -30,7 +30,7 @@ type Temporal struct {
 	Store     string   `yaml:"store" doc:"for up: sqlite (evaluation: the file is disposable) or postgres (an office)"`
 	DataDir   string   `yaml:"data_dir" doc:"for up with sqlite: folder of the database file"`
 	Postgres  Postgres `yaml:"postgres,omitempty" doc:"for up with store postgres: the server; the databases are made when they are not there"`
-	Port      int      `yaml:"port,omitempty" doc:"for up: loopback port of the frontend; 0 takes a free one"`
+	Port      int      `yaml:"port,omitempty" doc:"for up: loopback port of the frontend, if it is not the one of address"`
 	UIAddress string   `yaml:"ui_address" doc:"for up: address of the Temporal UI; empty: no UI"`
 }
 
@@ -39,6 +39,7 @@ type Postgres struct {
 	Address  string        `yaml:"address,omitempty" doc:"host:port" example:"127.0.0.1:5432"`
 	User     string        `yaml:"user,omitempty" doc:"user that may create databases, or owns both"`
 	Password config.Secret `yaml:"password,omitempty" doc:"its password, by reference" example:"file:/etc/sallyport/postgres"`
+	CA       string        `yaml:"ca,omitempty" doc:"file with the CA certificates (PEM) that sign the server's; empty: the system's roots. Off this machine the connection is TLS, and the name is verified"`
 	Database string        `yaml:"database,omitempty" doc:"name of the database; the one for visibility gets the suffix _visibility"`
 }
 
