@@ -10,7 +10,7 @@ import (
 )
 
 func auditCommand(streams IO) *cobra.Command {
-	command := &cobra.Command{Use: "audit", Short: "Prove the audit log"}
+	command := group("audit", "Prove the audit log", "  sallyport audit verify")
 	command.AddCommand(&cobra.Command{
 		Use: "verify [CHAIN...]", Short: "Check that no entry of a chain was changed, removed or put in",
 		Long:    "A chain is an incident's id, or \"house\" for what stands outside incidents. Without a name every chain is checked.\nExit code 1 names the first entry that breaks its chain.",
@@ -51,6 +51,9 @@ func verifyChains(c *cobra.Command, streams IO, chains []string) error {
 func printChain(streams IO, report opensearch.ChainReport) error {
 	if report.Broken != "" {
 		return errors.New(report.Broken)
+	}
+	if report.Entries == 0 {
+		return fmt.Errorf("there is no chain %s: `sallyport audit verify` lists them all", Printable(report.Chain))
 	}
 	fmt.Fprintf(streams.Out, "%s: %d entries, unbroken, head %s\n", Printable(report.Chain), report.Entries, report.Head)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,9 +48,9 @@ func checkAll(ctx context.Context, streams IO, o *office, output string, names [
 		case line.Fault == "":
 			fmt.Fprintf(streams.Out, "ok     %-12s %s\n", line.Name, Printable(line.Found))
 		case line.Mend == "":
-			fmt.Fprintf(streams.Out, "WRONG  %-12s %s\n", line.Name, Printable(line.Fault))
+			fmt.Fprintf(streams.Out, "WRONG  %-12s %s\n", line.Name, Printable(oneLine(line.Fault)))
 		default:
-			fmt.Fprintf(streams.Out, "WRONG  %-12s %s\n       %-12s %s\n", line.Name, Printable(line.Fault), "", Printable(line.Mend))
+			fmt.Fprintf(streams.Out, "WRONG  %-12s %s\n       %-12s %s\n", line.Name, Printable(oneLine(line.Fault)), "", Printable(line.Mend))
 		}
 	}
 	if wrong > 0 {
@@ -57,3 +58,6 @@ func checkAll(ctx context.Context, streams IO, o *office, output string, names [
 	}
 	return nil
 }
+
+// oneLine keeps a list of faults on its system's line.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }

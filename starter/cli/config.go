@@ -10,7 +10,7 @@ import (
 )
 
 func configCommand(streams IO) *cobra.Command {
-	command := &cobra.Command{Use: "config", Short: "Write a config file, or check one without reaching anything"}
+	command := group("config", "Write a config file, or check one without reaching anything", "  sallyport config init > sallyport.yaml\n  sallyport config check")
 	command.AddCommand(
 		&cobra.Command{
 			Use: "init", Short: "Print a config file that explains itself", Args: cobra.NoArgs,
@@ -23,6 +23,7 @@ func configCommand(streams IO) *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "reference", Short: "Print docs/config.md: every key, its default and meaning", Args: cobra.NoArgs,
+			Example: "  sallyport config reference > docs/config.md",
 			RunE: func(*cobra.Command, []string) error {
 				defaults := daemon.Defaults()
 				fmt.Fprint(streams.Out, config.Reference(&defaults))

@@ -3,11 +3,14 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sallyport-soar/sallyport/internal/shared"
 	"github.com/sallyport-soar/sallyport/starter/cli"
+	"github.com/sallyport-soar/sallyport/worker/daemon"
 )
 
 func call(args ...string) (code int, out, err string) {
@@ -36,6 +39,34 @@ func TestConfigInitLoads(t *testing.T) {
 	}
 	if code, out, errors := call("config", "check", "--config", file); code != 0 {
 		t.Errorf("exit %d: %s%s", code, out, errors)
+	}
+	loaded, err := daemon.LoadConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := daemon.Defaults()
+	want.Keys.Grant, want.Keys.Gateway = filepath.Join(filepath.Dir(file), "grant.key"), filepath.Join(filepath.Dir(file), "gateway.key")
+	want.Temporal.DataDir = filepath.Join(filepath.Dir(file), "data") // relative paths count from the file
+	if !reflect.DeepEqual(loaded, want) {
+		t.Errorf("the file that init writes is\n%+v\nnot the defaults\n%+v", loaded, want)
+	}
+}
+
+// What init shows commented out is the config's own syntax, too: with every # gone the file still has known keys alone.
+func TestConfigInitShowsKeysThatExist(t *testing.T) {
+	_, text, _ := call("config", "init")
+	page, err := os.ReadFile(filepath.Join(shared.Root(t), "docs", "config.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`(?m)^ *(?:# )?([a-z_0-9]+):(?: .*)?$`).FindAllStringSubmatch(text, -1)
+	if len(shown) < 100 {
+		t.Fatalf("only %d keys shown", len(shown))
+	}
+	for _, key := range shown {
+		if !regexp.MustCompile("[`.]" + key[1] + "`").Match(page) {
+			t.Errorf("init shows %s, which docs/config.md does not know", key[1])
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func incidentCommand(streams IO) *cobra.Command {
-	command := &cobra.Command{Use: "incident", Short: "List incidents and look at one"}
+	command := group("incident", "List incidents and look at one", "  sallyport incident list\n  sallyport incident show 5d1c...")
 	command.AddCommand(incidentList(streams), incidentShow(streams))
 	return command
 }
@@ -33,6 +33,10 @@ func incidentList(streams IO) *cobra.Command {
 			}
 			if output == "json" {
 				return writeJSON(streams, records)
+			}
+			if len(records) == 0 {
+				fmt.Fprintln(streams.Out, "no incident")
+				return nil
 			}
 			table := tabwriter.NewWriter(streams.Out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(table, "ID\tENTITY\tSTATUS\tSEVERITY\tSCORE\tDETECTIONS\tWAITS FOR\tUPDATED")
@@ -141,7 +145,7 @@ func printRecord(streams IO, r activities.IncidentRecord) {
 		fmt.Fprintf(out, "case %s %s %s\n", r.Case.System, r.Case.ID, r.Case.URL)
 	}
 	for _, a := range r.Actions {
-		fmt.Fprintf(out, "action %s  %s %s on %s (%s): %s %s\n", a.ID, a.Kind, Printable(a.Target), a.System, a.Mode, a.State, Printable(a.Reason))
+		fmt.Fprintf(out, "action %s  %s %s on %s (%s): %s; %s\n", a.ID, a.Kind, Printable(a.Target), a.System, a.Mode, a.State, Printable(a.Reason))
 	}
 	for _, p := range r.Pending {
 		fmt.Fprintf(out, "WAITS  %s until %s: sallyport approve %s\n", Printable(fmt.Sprint(p.Actions)), p.Expires.Local().Format(time.DateTime), p.Request)

@@ -13,11 +13,8 @@ import (
 )
 
 func rulesCommand(streams IO) *cobra.Command {
-	command := &cobra.Command{
-		Use: "rules", Short: "Check, test and run detection rules; needs no server", Args: cobra.NoArgs,
-		Example: "  sallyport rules check my-rules\n  sallyport rules test my-rules\n  sallyport rules run --rules my-rules events.ndjson.gz",
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
+	command := group("rules", "Check, test and run detection rules; needs no server",
+		"  sallyport rules check my-rules\n  sallyport rules test my-rules\n  sallyport rules run --rules my-rules events.ndjson.gz")
 	command.AddCommand(rulesRunCommand(streams), rulesCheckCommand(streams), rulesTestCommand(streams))
 	return command
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -48,7 +49,27 @@ func versionCommand(streams IO) *cobra.Command {
 	return command
 }
 
-// outputFlag adds -o table|json.
+// outputFlag adds -o table|json, and refuses any other word.
 func outputFlag(command *cobra.Command, output *string) {
-	command.Flags().StringVarP(output, "output", "o", "table", "table or json")
+	*output = "table"
+	command.Flags().VarP((*outputWord)(output), "output", "o", "table or json")
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+}
+
+// outputWord is the value of -o.
+type outputWord string
+
+// String implements pflag.Value.
+func (o *outputWord) String() string { return string(*o) }
+
+// Type implements pflag.Value.
+func (o *outputWord) Type() string { return "table|json" }
+
+// Set implements pflag.Value.
+func (o *outputWord) Set(text string) error {
+	if text != "table" && text != "json" {
+		return errors.New("want table or json")
+	}
+	*o = outputWord(text)
+	return nil
 }
