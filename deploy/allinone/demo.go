@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +65,8 @@ func demo(ctx context.Context, streams cli.IO, flags demoFlags) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
+	fmt.Fprintln(streams.Out, "A recorded attack on a small office, on this machine alone: nothing outside is touched.\n"+
+		"Starting Temporal and its UI, stand-ins for the office's systems, and Sallyport ...")
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
@@ -97,12 +98,22 @@ func runDemo(ctx context.Context, streams cli.IO, flags demoFlags, office *lab.L
 	case at := <-ready:
 		ui := at[1]
 		config.Temporal.Address = at[0]
-		fmt.Fprintf(streams.Out, "Temporal, its UI, the lab and the worker are up after %s.\nWatch it there: %s\n\n", time.Since(began).Round(10*time.Millisecond), ui)
-		s := show{streams: streams, flags: flags, office: office, config: config, ui: ui, in: bufio.NewReader(streams.In)}
+		sayUp(streams, flags, ui, time.Since(began))
+		s := show{streams: streams, flags: flags, office: office, config: config, ui: ui, prompt: newPrompt(streams)}
 		err := s.run(ctx, events)
 		stop()
 		return errors.Join(err, <-ended)
 	}
+}
+
+// sayUp says where to look, and what is asked of whoever reads it.
+func sayUp(streams cli.IO, flags demoFlags, ui string, took time.Duration) {
+	fmt.Fprintf(streams.Out, "Up after %s. Watch it there: %s\n", took.Round(10*time.Millisecond), ui)
+	if flags.yes {
+		fmt.Fprint(streams.Out, "It takes less than a minute. With --yes a second person of the lab approves whatever is asked.\n\n")
+		return
+	}
+	fmt.Fprint(streams.Out, "It takes about a minute, and asks you before what needs a person. Ctrl-C ends it, and leaves nothing behind.\n\n")
 }
 
 // demoLogger is quiet unless asked: the timeline is what people read.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sallyport-soar/sallyport/worker/daemon"
 )
 
 // programVariable makes this test binary the program itself: tests start, kill and restart it as an operator would,
@@ -17,6 +19,9 @@ import (
 const programVariable = "SALLYPORT_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == workerProgram {
+		os.Exit(daemon.Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	if os.Getenv(programVariable) != "" || filepath.Base(os.Args[0]) == "ansible-playbook" {
 		main()
 		return
@@ -56,6 +61,7 @@ func run(t *testing.T, within time.Duration, args ...string) (output string, cod
 type started struct {
 	command *exec.Cmd
 	lines   chan string
+	logs    string // file of what it logged
 }
 
 // start starts the program and waits for the first line that begins with each of the words; it returns what follows them.
@@ -70,7 +76,7 @@ func start(t *testing.T, words []string, args ...string) (s *started, found map[
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.command.Stderr = logs
+	s.command.Stderr, s.logs = logs, logs.Name()
 	if err := s.command.Start(); err != nil {
 		t.Fatal(err)
 	}

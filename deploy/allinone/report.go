@@ -68,6 +68,9 @@ func (s *show) conclude(ctx context.Context) error {
 		return cli.Failed(err)
 	}
 	s.say("Over: every incident is closed, every containment was read back and released.")
+	if s.flags.report != "" {
+		s.say("The report is in %s.", s.flags.report)
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +19,8 @@ import (
 	"github.com/sallyport-soar/sallyport/worker/daemon"
 )
 
-// look is how often the show looks at its incidents.
-const look = 250 * time.Millisecond
+// every is how often the show looks at its incidents.
+const every = 250 * time.Millisecond
 
 // show plays an attack and tells what becomes of it. It sees what an operator sees: records and the state query.
 type show struct {
@@ -30,7 +29,7 @@ type show struct {
 	office  *lab.Lab
 	config  daemon.Config
 	ui      string
-	in      *bufio.Reader
+	prompt  *prompt
 
 	temporal client.Client
 	state    *opensearch.Client
@@ -54,6 +53,9 @@ func (s *show) run(ctx context.Context, events [][]byte) error {
 		return cli.Failed(fmt.Errorf("play events: %w", err))
 	}
 	s.say("%d events of the attack are in OpenSearch, as if they happened just now.", played.Count)
+	if !s.flags.yes {
+		go s.prompt.read(s.streams.In)
+	}
 	if err := s.follow(ctx, played); err != nil {
 		return err
 	}
@@ -68,10 +70,8 @@ func (s *show) follow(ctx context.Context, played lab.Played) error {
 		}
 		for _, record := range s.seen {
 			s.tell(record)
-			if err := s.answer(ctx, record); err != nil {
-				return err
-			}
 		}
+		s.askWhatWaits(ctx)
 		if len(s.seen) > 0 && !slices.ContainsFunc(s.seen, func(r activities.IncidentRecord) bool { return r.Closed == nil }) {
 			return nil
 		}
@@ -83,10 +83,21 @@ func (s *show) follow(ctx context.Context, played lab.Played) error {
 		}
 		select {
 		case <-ctx.Done():
-			return cli.Failed(fmt.Errorf("not over in time: %s", s.standing()))
-		case <-time.After(look):
+			return s.cutShort(ctx)
+		case line := <-s.prompt.heard():
+			s.hear(ctx, line)
+		case <-time.After(every):
 		}
 	}
+}
+
+// cutShort says why the demo ends before its time.
+func (s *show) cutShort(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		fmt.Fprintln(s.streams.Out)
+		return cli.Failed(fmt.Errorf("interrupted: %s; Temporal and the lab end, and nothing is left behind", s.standing()))
+	}
+	return cli.Failed(fmt.Errorf("not over in time: %s", s.standing()))
 }
 
 // refresh reads the written records, and asks the running workflows how they stand now.
@@ -111,49 +122,75 @@ func (s *show) refresh(ctx context.Context) error {
 }
 
 func (s *show) tell(r activities.IncidentRecord) {
-	if s.told[r.ID] == 0 {
-		s.say("Incident %s: %s\n        %s/namespaces/%s/workflows/%s", cli.Printable(r.Entity.String()), cli.Printable(r.Title), s.ui, s.config.Temporal.Namespace, escapeID(r.Key))
+	known := s.told[r.ID]
+	if known > 0 && known >= len(r.Timeline) {
+		return
 	}
-	for _, entry := range r.Timeline[min(s.told[r.ID], len(r.Timeline)):] {
-		fmt.Fprintf(s.streams.Out, "%s  %s\n", entry.At.Local().Format(time.TimeOnly), cli.Printable(entry.Text))
-	}
+	s.prompt.above(func() {
+		if known == 0 {
+			s.say("Incident %s: %s\n          %s/namespaces/%s/workflows/%s", cli.Printable(r.Entity.String()), cli.Printable(r.Title), s.ui, s.config.Temporal.Namespace, escapeID(r.Key))
+		}
+		for _, entry := range r.Timeline[min(known, len(r.Timeline)):] {
+			s.line(entry.At.Local(), cli.Printable(entry.Text))
+		}
+	})
 	s.told[r.ID] = len(r.Timeline)
 }
 
-func (s *show) say(format string, args ...any) {
-	fmt.Fprintf(s.streams.Out, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+func (s *show) say(format string, args ...any) { s.line(time.Now(), fmt.Sprintf(format, args...)) }
+
+func (s *show) line(at time.Time, text string) {
+	fmt.Fprintf(s.streams.Out, "%s  %s\n", s.prompt.look.faint(at.Format(time.TimeOnly)), text)
 }
 
-// answer decides what waits: by the person at the prompt, or with --yes by a second lab person, both by the one Decide.
-func (s *show) answer(ctx context.Context, r activities.IncidentRecord) error {
-	for _, p := range r.Pending {
+// askWhatWaits decides what waits: by the person at the prompt, or with --yes by a second lab person, both by the one
+// Decide. A question that was decided elsewhere, or has expired, is taken back.
+func (s *show) askWhatWaits(ctx context.Context) {
+	var waiting []activities.PendingApproval
+	for _, r := range s.seen {
+		waiting = append(waiting, r.Pending...)
+	}
+	if open := s.prompt.open; open != nil {
+		if slices.ContainsFunc(waiting, func(p activities.PendingApproval) bool { return p.Request == open.Request }) {
+			return
+		}
+		fmt.Fprintln(s.streams.Out, "\n    That question is over: it was decided elsewhere, or its time is up.")
+		s.prompt.open = nil
+	}
+	for _, p := range waiting {
 		if s.answered[p.Request] {
 			continue
 		}
-		s.answered[p.Request] = true
-		person, approve := s.office.Second(), true
-		if !s.flags.yes {
-			person = s.office.First()
-			approve = s.ask(p)
-		}
-		if err := s.decide(ctx, p, person, approve); err != nil && ctx.Err() == nil {
-			s.say("Your answer was not recorded: %v", err)
-			delete(s.answered, p.Request)
+		switch {
+		case s.flags.yes:
+			s.settle(ctx, p, s.office.Second(), true)
+		case s.prompt.ended:
+			s.settle(ctx, p, s.office.First(), false)
+		default:
+			s.prompt.ask(p)
+			return // one question at a time
 		}
 	}
-	return nil
 }
 
-func (s *show) ask(p activities.PendingApproval) bool {
-	for _, a := range p.Actions {
-		fmt.Fprintf(s.streams.Out, "\n    May Sallyport %s? %s\n", cli.Printable(plain(a)), cli.Printable(a.Reason))
+// hear takes a line as the answer to the open question.
+func (s *show) hear(ctx context.Context, line typed) {
+	approve, known := s.prompt.answer(line)
+	if !known {
+		return
 	}
-	fmt.Fprintf(s.streams.Out, "    Approve? [y/N] (silence means no at %s) ", p.Expires.Local().Format(time.TimeOnly))
-	line, err := s.in.ReadString('\n')
-	if err != nil {
-		fmt.Fprintln(s.streams.Out, "\n    There is nobody to ask: no.")
+	open := *s.prompt.open
+	s.prompt.open = nil
+	s.settle(ctx, open, s.office.First(), approve)
+}
+
+// settle delivers a decision; one that was not recorded is asked for again.
+func (s *show) settle(ctx context.Context, p activities.PendingApproval, person lab.Person, approve bool) {
+	s.answered[p.Request] = true
+	if err := s.decide(ctx, p, person, approve); err != nil && ctx.Err() == nil {
+		s.say("The answer was not recorded: %v", err)
+		delete(s.answered, p.Request)
 	}
-	return strings.EqualFold(strings.TrimSpace(line), "y") || strings.EqualFold(strings.TrimSpace(line), "yes")
 }
 
 func (s *show) decide(ctx context.Context, p activities.PendingApproval, person lab.Person, approve bool) error {
@@ -165,17 +202,6 @@ func (s *show) decide(ctx context.Context, p activities.PendingApproval, person 
 		Request: p.Request, Digest: p.Digest, By: person.Name, Approve: approve, Method: "cli", SignedAt: time.Now().UTC(),
 	})
 	return err
-}
-
-// plain is an action in plain words.
-func plain(a soar.Action) string {
-	switch a.Kind {
-	case soar.BlockAddress:
-		return fmt.Sprintf("block %s on %s for %s", a.Target, a.Place(), a.For)
-	case soar.Patch:
-		return fmt.Sprintf("patch %s with playbook %s", a.Target, a.Playbook)
-	}
-	return a.String()
 }
 
 func escapeID(id string) string { return strings.ReplaceAll(id, "/", "%2F") }
