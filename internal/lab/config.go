@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/gvm/gvmtest"
 	"github.com/sallyport-soar/sallyport/activities/misp/misptest"
 	"github.com/sallyport-soar/sallyport/activities/pfsense/pfsensetest"
+	"github.com/sallyport-soar/sallyport/activities/slack/slacktest"
 	"github.com/sallyport-soar/sallyport/activities/thehive/thehivetest"
 	"github.com/sallyport-soar/sallyport/activities/wazuh/wazuhtest"
 )
@@ -31,7 +32,7 @@ const (
 
 // startSystems serves every stand-in and writes the config that names them.
 func (l *Lab) startSystems(ctx context.Context) error {
-	l.Firewall, l.Hive, l.MISP, l.Cortex = pfsensetest.New(), thehivetest.New(), misptest.New(), cortextest.New()
+	l.Firewall, l.Hive, l.MISP, l.Cortex, l.Slack = pfsensetest.New(), thehivetest.New(), misptest.New(), cortextest.New(), slacktest.New()
 	l.MISP.Add(misptest.Indicator{Type: "ip-src", Value: attacker, Info: "ssh brute force from a rented server"})
 	l.MISP.Add(misptest.Indicator{Type: "md5", Value: malware, Info: "miner"})
 	l.Cortex.SetAbuse(attacker, 100, false)
@@ -40,7 +41,7 @@ func (l *Lab) startSystems(ctx context.Context) error {
 
 	urls := map[string]string{"search": l.gateURL, "gvm": l.Scanner.Address, "gvm_pin": l.Scanner.SHA256}
 	var err error
-	for name, handler := range map[string]http.Handler{"pfsense": l.Firewall, "thehive": l.Hive, "misp": l.MISP, "cortex": l.Cortex, "wazuh": l.Wazuh} {
+	for name, handler := range map[string]http.Handler{"pfsense": l.Firewall, "thehive": l.Hive, "misp": l.MISP, "cortex": l.Cortex, "wazuh": l.Wazuh, "slack": l.Slack} {
 		if urls[name], err = l.serve(ctx, handler); err != nil {
 			return err
 		}
@@ -54,7 +55,7 @@ func (l *Lab) startSystems(ctx context.Context) error {
 func (l *Lab) writeFiles(urls map[string]string) error {
 	files := map[string]string{
 		"pfsense.secret": pfsensetest.Key, "thehive.secret": thehivetest.Key, "misp.secret": misptest.Key, "cortex.secret": cortextest.Key,
-		"gvm.secret": gvmtest.Password, "wazuh.secret": wazuhtest.Password,
+		"gvm.secret": gvmtest.Password, "wazuh.secret": wazuhtest.Password, "slack_bot.secret": slacktest.BotToken, "slack_app.secret": slacktest.AppToken,
 		"inventory.ini": l.inventory(), "patch.yml": "- hosts: all\n  tasks:\n    - name: upgrade " + weakPackage + "\n      package: {name: " + weakPackage + ", state: latest}\n",
 		"sallyport.yaml": l.configText(urls),
 	}
@@ -113,12 +114,27 @@ systems:
     run_dir: %[1]s/runs
     playbooks: {patch: %[1]s/patch.yml}
     environment: {SALLYPORT_ANSIBLETEST_HOSTS: %[22]s}
-people:
-  - {name: ana, key: "%[23]s", groups: [responders]}
-  - {name: ben, key: "%[24]s", groups: [responders]}
+%[27]speople:
+  - {name: ana, key: "%[23]s", slack: %[28]s, groups: [responders]}
+  - {name: ben, key: "%[24]s", slack: %[29]s, groups: [responders]}
 times: {quiet: %[25]s, approval_window: %[26]s, settle: 1m, confirm_within: 20s, reconcile: 10s, sweep: 5s, scan_timeout: 1m, source_timeout: 10s}
 `, dir, urls["search"], l.suffix, urls["wazuh"], wazuhtest.User, secret("wazuh"), urls["misp"], secret("misp"), urls["cortex"], secret("cortex"),
 		cortextest.VirusTotal, cortextest.AbuseIPDB, urls["thehive"], secret("thehive"), urls["pfsense"], secret("pfsense"),
 		urls["gvm"], gvmtest.User, secret("gvm"), urls["gvm_pin"], urls["ansible"], l.hosts, public("ana"), public("ben"),
-		l.options.Pace.Quiet, l.options.Pace.ApprovalWindow)
+		l.options.Pace.Quiet, l.options.Pace.ApprovalWindow, l.slackText(urls["slack"]), SlackFirst, SlackSecond)
+}
+
+// Slack's ids of the lab's two people.
+const (
+	SlackFirst  = "U0ANA"
+	SlackSecond = "U0BEN"
+)
+
+// slackText is the system slack, where the lab's people are asked there.
+func (l *Lab) slackText(url string) string {
+	if !l.options.Slack {
+		return ""
+	}
+	return fmt.Sprintf("  slack: {bot_token: \"file:%[1]s/slack_bot.secret\", app_token: \"file:%[1]s/slack_app.secret\", channel: %[2]s, api_url: \"%[3]s/\"}\n",
+		l.options.Dir, slacktest.Channel, url)
 }

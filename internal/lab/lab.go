@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/activities/pfsense/pfsensetest"
 	"github.com/sallyport-soar/sallyport/activities/policy"
+	"github.com/sallyport-soar/sallyport/activities/slack/slacktest"
 	"github.com/sallyport-soar/sallyport/activities/thehive/thehivetest"
 	"github.com/sallyport-soar/sallyport/activities/wazuh/wazuhtest"
 	"github.com/sallyport-soar/sallyport/internal/rest/resttest"
@@ -33,6 +34,7 @@ type Options struct {
 	Program    string        // this program's own file: it is the lab's ansible-playbook under another name
 	Events     [][]byte      // what will be played: the office has the agents that these name
 	Unmoved    bool          // events keep their times when they are played; else the newest is now
+	Slack      bool          // people are asked in Slack, too
 	Pace       Pace          // how fast things go; zero values are a demonstration's
 	Refresh    time.Duration // of the stand-in's indices; 0: half a second
 }
@@ -56,6 +58,7 @@ type Lab struct {
 	Cortex   *cortextest.Cortex
 	Scanner  *gvmtest.Server
 	Wazuh    *wazuhtest.Manager
+	Slack    *slacktest.Server
 	Search   *opensearchtest.Cluster // nil with a real OpenSearch
 
 	options   Options
