@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -50,5 +51,24 @@ func versionCommand(streams IO) *cobra.Command {
 
 // outputFlag adds -o table|json.
 func outputFlag(command *cobra.Command, output *string) {
-	command.Flags().StringVarP(output, "output", "o", "table", "table or json")
+	*output = "table"
+	command.Flags().VarP((*outputValue)(output), "output", "o", "table or json")
+}
+
+// outputValue is a form of output that there is.
+type outputValue string
+
+// String implements pflag.Value.
+func (v *outputValue) String() string { return string(*v) }
+
+// Type implements pflag.Value.
+func (v *outputValue) Type() string { return "string" }
+
+// Set implements pflag.Value.
+func (v *outputValue) Set(text string) error {
+	if text != "table" && text != "json" {
+		return errors.New("write table or json")
+	}
+	*v = outputValue(text)
+	return nil
 }
