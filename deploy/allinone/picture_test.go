@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -73,7 +75,7 @@ func (o *office) awaitHeld() (r activities.IncidentRecord) {
 	return r
 }
 
-// smaller is the picture in 16 levels of each colour: enough for text and lines, and a third of the bytes.
+// smaller is the picture in its 256 most frequent colours: a third of the bytes, and nothing that one would see.
 func smaller(t *testing.T, picture []byte) []byte {
 	t.Helper()
 	full, err := png.Decode(bytes.NewReader(picture))
@@ -84,29 +86,27 @@ func smaller(t *testing.T, picture []byte) []byte {
 	if bounds.Dx() < 1000 || bounds.Dy() < 1000 {
 		t.Fatalf("a picture of %s", bounds)
 	}
-	few := image.NewPaletted(bounds, nil)
-	known := map[color.RGBA]uint8{}
-	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
-		for x := bounds.Min.X; x < bounds.Max.X; x++ {
-			r, g, b, _ := full.At(x, y).RGBA()
-			level := func(v uint32) uint8 { return uint8((v>>8+8)/17) * 17 } //nolint:gosec // at most 255
-			c := color.RGBA{level(r), level(g), level(b), 255}
-			at, there := known[c]
-			if !there && len(few.Palette) < 256 {
-				at, known[c], there = uint8(len(few.Palette)), uint8(len(few.Palette)), true //nolint:gosec // at most 255
-				few.Palette = append(few.Palette, c)
-			}
-			if !there {
-				at = uint8(few.Palette.Index(c)) //nolint:gosec // at most 255
-			}
-			few.SetColorIndex(x, y, at)
-		}
+	seen := map[color.Color]int{}
+	eachPoint(bounds, func(x, y int) { seen[full.At(x, y)]++ })
+	order := slices.SortedFunc(maps.Keys(seen), func(a, b color.Color) int { return cmp.Compare(seen[b], seen[a]) })
+	few := image.NewPaletted(bounds, order[:min(len(order), 256)])
+	for _, c := range order {
+		seen[c] = few.Palette.Index(c)
 	}
+	eachPoint(bounds, func(x, y int) { few.SetColorIndex(x, y, uint8(seen[full.At(x, y)])) }) //nolint:gosec // at most 255
 	var packed bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&packed, few); err != nil {
 		t.Fatal(err)
 	}
 	return packed.Bytes()
+}
+
+func eachPoint(bounds image.Rectangle, visit func(x, y int)) {
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			visit(x, y)
+		}
+	}
 }
 
 func keepPicture(t *testing.T, picture []byte) {
