@@ -39,7 +39,7 @@ func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (
 	id := activities.IncidentKey(news.Entity)
 	options := client.StartWorkflowOptions{
 		ID: id, TaskQueue: activities.Queue, StaticDetails: help,
-		StaticSummary: "incident of one " + news.Entity.Family, // not its name: the UI reads markup here, and the name is an attacker's to choose
+		StaticSummary:         "incident of one " + news.Entity.Family, // not its name: the UI reads markup here, and the name is an attacker's to choose
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 	}
 	_, err := a.client.SignalWithStartWorkflow(ctx, id, activities.NewsSignal, news, options, activities.IncidentName, news.Entity.Normalised())

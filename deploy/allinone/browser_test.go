@@ -171,7 +171,7 @@ func (b *browser) open(url string, words ...string) string {
 	return ""
 }
 
-// picture is the page as PNG, once its frames have grown to their text.
+// picture is the page without its menu as PNG, once its frames have grown to their text.
 func (b *browser) picture() []byte {
 	b.t.Helper()
 	for end, last := time.Now().Add(30*time.Second), "none"; time.Now().Before(end); time.Sleep(time.Second) {
@@ -184,6 +184,8 @@ func (b *browser) picture() []byte {
 	var shot struct {
 		Data []byte `json:"data"`
 	}
-	b.call("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
+	b.call("Page.captureScreenshot", map[string]any{
+		"format": "png", "clip": map[string]any{"x": 255, "y": 60, "width": 1145, "height": 1940, "scale": 1},
+	}, &shot)
 	return shot.Data
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -71,4 +73,10 @@ func (o *office) expectAudited(incident string) {
 	if output, code := run(o.t, time.Minute, "audit", "verify", "--config", o.file); code != 0 {
 		o.t.Errorf("audit verify: exit %d: %s", code, output)
 	}
+}
+
+// making reports whether err is a server's 503 for an index that it is still making.
+func making(err error) bool {
+	var fault *opensearch.Fault
+	return errors.As(err, &fault) && fault.Status == http.StatusServiceUnavailable
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
-	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/worker/detect"
 )
@@ -68,53 +67,55 @@ func weak(d *soar.Detection) { d.Rule.Level, d.Opens = soar.Low, false }
 
 func TestOpenOrJoin(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.signaller.set(func(i *incidents) { i.running["incident/host/running"] = true })
-	for host, change := range map[string]func(*soar.Detection){
-		"high":              func(d *soar.Detection) { d.Opens = false },
-		"critical":          func(d *soar.Detection) { d.Opens, d.Rule.Level = false, soar.Critical },
-		"opens-by-its-rule": func(d *soar.Detection) { d.Rule.Level = soar.Low },
-		"weak":              weak,
-		"late":              func(d *soar.Detection) { d.Late = true },
-		"suppressed":        func(d *soar.Detection) { d.SuppressedBy = "allow-list" },
-		"claimed":           func(d *soar.Detection) { d.IncidentID = "another" },
-		"running":           weak,
-	} {
-		b.detections(host, host, 1, change)
-	}
-	b.detections("last", "last", 1)
-	b.dispatch(detect.Config{}, 1)
-	told := func(host string) int {
-		refs, _ := b.signaller.heard("incident/host/" + host)
-		return len(refs)
-	}
-	b.until("the dispatcher has seen all", func() bool {
-		return told("last")+told("running")+told("high")+told("critical")+told("opens-by-its-rule") == 5
-	})
-	for _, host := range []string{"weak", "late", "suppressed", "claimed"} {
-		if told(host) != 0 {
-			t.Errorf("%s opened an incident", host)
+	onBoth(t, func(b *bench) {
+		b.signaller.set(func(i *incidents) { i.running["incident/host/running"] = true })
+		for host, change := range map[string]func(*soar.Detection){
+			"high":              func(d *soar.Detection) { d.Opens = false },
+			"critical":          func(d *soar.Detection) { d.Opens, d.Rule.Level = false, soar.Critical },
+			"opens-by-its-rule": func(d *soar.Detection) { d.Rule.Level = soar.Low },
+			"weak":              weak,
+			"late":              func(d *soar.Detection) { d.Late = true },
+			"suppressed":        func(d *soar.Detection) { d.SuppressedBy = "allow-list" },
+			"claimed":           func(d *soar.Detection) { d.IncidentID = "another" },
+			"running":           weak,
+		} {
+			b.detections(host, host, 1, change)
 		}
-	}
+		b.detections("last", "last", 1)
+		b.dispatch(detect.Config{}, 1)
+		told := func(host string) int {
+			refs, _ := b.signaller.heard("incident/host/" + host)
+			return len(refs)
+		}
+		b.until("the dispatcher has seen all", func() bool {
+			return told("last")+told("running")+told("high")+told("critical")+told("opens-by-its-rule") == 5
+		})
+		for _, host := range []string{"weak", "late", "suppressed", "claimed"} {
+			if told(host) != 0 {
+				b.Errorf("%s opened an incident", host)
+			}
+		}
+	})
 }
 
 // TestStorm sends 5,000 detections of one host: one incident, each detection told, in few signals.
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.detections("storm", "web-01", 20)
-	b.dispatch(detect.Config{}, 200)
-	key := "incident/host/web-01"
-	b.until("the first 20 are told", func() bool { refs, _ := b.signaller.heard(key); return len(refs) == 20 })
-	if _, signals := b.signaller.heard(key); signals != 1 {
-		t.Errorf("%d signals for the first 20", signals)
-	}
-	b.detections("more", "web-01", 4980)
-	b.until("all are told", func() bool { refs, _ := b.signaller.heard(key); return len(refs) == 5000 })
-	_, signals := b.signaller.heard(key)
-	if b.signaller.started != 1 || signals > 40 {
-		t.Errorf("%d incidents, %d signals", b.signaller.started, signals)
-	}
+	onBoth(t, func(b *bench) {
+		b.detections("storm", "web-01", 20)
+		b.dispatch(detect.Config{}, 200)
+		key := "incident/host/web-01"
+		b.until("the first 20 are told", func() bool { refs, _ := b.signaller.heard(key); return len(refs) == 20 })
+		if _, signals := b.signaller.heard(key); signals != 1 {
+			b.Errorf("%d signals for the first 20", signals)
+		}
+		b.detections("more", "web-01", 4980)
+		b.until("all are told", func() bool { refs, _ := b.signaller.heard(key); return len(refs) == 5000 })
+		_, signals := b.signaller.heard(key)
+		if b.signaller.started != 1 || signals > 40 {
+			b.Errorf("%d incidents, %d signals", b.signaller.started, signals)
+		}
+	})
 }
 
 // TestOverload opens no more incidents than the config lets, says so, and forgets none.
@@ -162,31 +163,24 @@ func TestOverloadIsShown(t *testing.T) {
 // TestDispatcherKilled ends the dispatcher while the frontend is down: its successor tells what it did not.
 func TestDispatcherKilled(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.signaller.set(func(i *incidents) { i.down = true })
-	b.detections("a", "web-01", 30)
-	stop := b.dispatch(detect.Config{}, 1)
-	b.until("signals fail", func() bool { return b.counter("sallyport_dispatch_failures_total") > 0 })
-	stop()
-	for _, position := range b.cursorOf("dispatcher").Shards {
-		if position.Seq != -1 {
-			t.Errorf("the cursor stands at %d, past what nobody was told", position.Seq)
+	onBoth(t, func(b *bench) {
+		b.signaller.set(func(i *incidents) { i.down = true })
+		b.detections("a", "web-01", 30)
+		stop := b.dispatch(detect.Config{}, 1)
+		b.until("signals fail", func() bool { return b.counter("sallyport_dispatch_failures_total") > 0 })
+		stop()
+		for _, position := range b.cursorOf("dispatcher").Shards {
+			if position.Seq != -1 {
+				b.Errorf("the cursor stands at %d, past what nobody was told", position.Seq)
+			}
 		}
-	}
-	b.signaller.set(func(i *incidents) { i.down = false })
-	b.dispatch(detect.Config{}, 1)
-	b.until("all 30 are told", func() bool { refs, _ := b.signaller.heard("incident/host/web-01"); return len(refs) == 30 })
-	b.until("the cursor is at the end", func() bool {
-		shards := b.cursorOf("dispatcher").Shards
-		return len(shards) == 1 && shards[0].Seq == 29
-	})
-}
-
-func onBoth(t *testing.T, test func(b *bench)) {
-	t.Run("stand-in", func(t *testing.T) { test(newBench(t)) })
-	t.Run("real", func(t *testing.T) {
-		address, prefix := opensearchtest.Real(t)
-		test(openBench(t, nil, address, prefix))
+		b.signaller.set(func(i *incidents) { i.down = false })
+		b.dispatch(detect.Config{}, 1)
+		b.until("all 30 are told", func() bool { refs, _ := b.signaller.heard("incident/host/web-01"); return len(refs) == 30 })
+		b.until("the cursor is at the end", func() bool {
+			shards := b.cursorOf("dispatcher").Shards
+			return len(shards) == 1 && shards[0].Seq == 29
+		})
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,7 @@ type bench struct {
 	*testing.T
 	server    *opensearchtest.Server // nil on a real one
 	client    *opensearch.Client
+	address   string
 	prefix    string
 	signaller *incidents
 	registry  *prometheus.Registry
@@ -81,7 +83,7 @@ func openBench(t *testing.T, server *opensearchtest.Server, address, prefix stri
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	return &bench{T: t, server: server, client: client, prefix: prefix, signaller: newIncidents(), registry: registry, metrics: detect.NewMetrics(registry), matcher: everyEvent{}}
+	return &bench{T: t, server: server, client: client, address: address, prefix: prefix, signaller: newIncidents(), registry: registry, metrics: detect.NewMetrics(registry), matcher: everyEvent{}}
 }
 
 // stream is the tests' stream: quick polls.
@@ -167,9 +169,13 @@ func (b *bench) ledger() map[string]soar.Detection {
 			body["search_after"] = after
 		}
 		var page opensearch.Result
-		if err := b.client.Search(b.Context(), opensearch.LedgerPattern, body, &page); err != nil {
-			b.Fatal(err)
-		}
+		b.until("the ledger can be searched", func() bool {
+			err := b.client.Search(b.Context(), opensearch.LedgerPattern, body, &page)
+			if err != nil && !b.making(err) {
+				b.Fatal(err)
+			}
+			return err == nil
+		})
 		for _, hit := range page.Hits.Hits {
 			var d soar.Detection
 			if err := json.Unmarshal(hit.Source, &d); err != nil {
@@ -249,10 +255,19 @@ func (b *bench) checkPosition(name string, position opensearch.Position) {
 	}
 }
 
-// cursorOf reads a reader's cursor.
+// making reports whether err is a real server's 503 for an index that it is still making.
+func (b *bench) making(err error) bool {
+	var fault *opensearch.Fault
+	return b.server == nil && errors.As(err, &fault) && fault.Status == http.StatusServiceUnavailable
+}
+
+// cursorOf reads a reader's cursor; while its index is being made there is none.
 func (b *bench) cursorOf(reader string) opensearch.Cursor {
 	b.Helper()
 	held, err := opensearch.NewCursors(b.client).Load(b.Context(), reader)
+	if b.making(err) {
+		return opensearch.Cursor{}
+	}
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -69,52 +69,55 @@ func injected(f opensearchtest.Fault) func(*bench) {
 // TestFromNow skips what was there before the first start, and nothing else.
 func TestFromNow(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
-	b.put("ev-1", "old", 40)
-	stream := b.stream(func(s *detect.Stream) { s.From = detect.FromNow })
-	stop := b.read(stream)
-	b.until("the stream has started", func() bool { return !b.cursorOf("stream/events").Started.IsZero() })
-	b.put("ev-1", "new", 20)
-	b.untilRead("ev-1", "new", 20)
-	stop()
-	b.put("ev-1", "asleep", 20) // while nobody reads
-	b.put("ev-2", "appeared", 20)
-	b.read(stream)
-	b.untilRead("ev-1", "asleep", 20)
-	b.untilRead("ev-2", "appeared", 20)
-	if got := len(b.ledger()); got != 60 {
-		t.Errorf("the ledger has %d detections, want 60: what stood there before the first start is not read", got)
-	}
+	onBoth(t, func(b *bench) {
+		first, second := b.prefix+"1", b.prefix+"2"
+		b.put(first, "old", 40)
+		stream := b.stream(func(s *detect.Stream) { s.From = detect.FromNow })
+		stop := b.read(stream)
+		b.until("the stream has started", func() bool { return !b.cursorOf("stream/events").Started.IsZero() })
+		b.put(first, "new", 20)
+		b.untilRead(first, "new", 20)
+		stop()
+		b.put(first, "asleep", 20) // while nobody reads
+		b.put(second, "appeared", 20)
+		b.read(stream)
+		b.untilRead(first, "asleep", 20)
+		b.untilRead(second, "appeared", 20)
+		if got := len(b.ledger()); got != 60 {
+			b.Errorf("the ledger has %d detections, want 60: what stood there before the first start is not read", got)
+		}
+	})
 }
 
 // TestSlotsChange divides a stream otherwise while it is stopped: every shard goes on where it was.
 func TestSlotsChange(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
-	for i := range 4 {
-		b.server.CreateIndex(fmt.Sprintf("ev-%d", i), 3, time.Time{})
-		b.put(fmt.Sprintf("ev-%d", i), "old", 20)
-	}
-	want := 0
-	for round, slots := range []int{1, 3, 1} {
-		stop := b.read(b.stream(func(s *detect.Stream) { s.From, s.Slots = detect.FromNow, slots }))
-		reader := fmt.Sprintf("stream/events/0-of-%d", slots)
-		b.until("the stream is divided", func() bool { return len(b.cursorOf(reader).Layouts) == round+1 })
+	onBoth(t, func(b *bench) {
 		for i := range 4 {
-			b.put(fmt.Sprintf("ev-%d", i), fmt.Sprint("round", round), 20)
-			want += 20
+			b.createIndex(fmt.Sprint(b.prefix, i), 3)
+			b.put(fmt.Sprint(b.prefix, i), "old", 20)
 		}
-		for i := range 4 {
-			b.untilRead(fmt.Sprintf("ev-%d", i), fmt.Sprint("round", round), 20)
+		want := 0
+		for round, slots := range []int{1, 3, 1} {
+			stop := b.read(b.stream(func(s *detect.Stream) { s.From, s.Slots = detect.FromNow, slots }))
+			reader := fmt.Sprintf("stream/events/0-of-%d", slots)
+			b.until("the stream is divided", func() bool { return len(b.cursorOf(reader).Layouts) == round+1 })
+			for i := range 4 {
+				b.put(fmt.Sprint(b.prefix, i), fmt.Sprint("round", round), 20)
+				want += 20
+			}
+			for i := range 4 {
+				b.untilRead(fmt.Sprint(b.prefix, i), fmt.Sprint("round", round), 20)
+			}
+			stop()
 		}
-		stop()
-	}
-	if got := len(b.ledger()); got != want {
-		t.Errorf("the ledger has %d detections, want %d", got, want)
-	}
-	if again := b.counter("sallyport_stream_duplicates_total"); again > 0 {
-		t.Errorf("%v events were read twice", again)
-	}
+		if got := len(b.ledger()); got != want {
+			b.Errorf("the ledger has %d detections, want %d", got, want)
+		}
+		if again := b.counter("sallyport_stream_duplicates_total"); again > 0 {
+			b.Errorf("%v events were read twice", again)
+		}
+	})
 }
 
 // TestTwoReadersOfOneSlot lets an old attempt run beside the new one: the cursor lets only one go on.
