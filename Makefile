@@ -46,7 +46,7 @@ allinone: # says that the first build takes minutes, before it begins
 	@cd deploy/allinone && CGO_ENABLED=0 go build -ldflags='-s -w' -o ../../$(ALLINONE) .
 
 cross: ## both modules build for macOS and Windows
-	for os in darwin windows; do CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 go build -o /dev/null ./starter && CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 go build -o /dev/null ./worker && (cd deploy/allinone && CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 go build -o /dev/null .) || exit 1; done
+	./internal/tools/cross.sh
 
 lab: ## install and start the real components that can run here
 	./deploy/lab/lab.sh up

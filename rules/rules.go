@@ -4,6 +4,7 @@ package rules
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"sort"
@@ -63,6 +64,15 @@ func Load(sources ...fs.FS) (*Library, *Report) {
 	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
 	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
 	return l.library, report
+}
+
+// Mappings are the names of the shipped mappings and of those of more sources, sorted. It reads no rule.
+func Mappings(sources ...fs.FS) []string {
+	l := &loader{report: &Report{}, library: &Library{mappings: map[string]*Mapping{}}}
+	for _, source := range append([]fs.FS{content.Files}, sources...) {
+		l.readMappings(source)
+	}
+	return slices.Sorted(maps.Keys(l.library.mappings))
 }
 
 // Len is the number of rules.

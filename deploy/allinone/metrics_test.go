@@ -266,3 +266,19 @@ func dashboardQueries(t *testing.T) (list []string) {
 	}
 	return list
 }
+
+// TestUnitCallsUs starts the program as its unit does, but for a config that is not there: it says so, and knows each flag.
+func TestUnitCallsUs(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join("..", "systemd", "sallyport.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/sallyport-allinone (.*)$`).FindSubmatch(unit)
+	if call == nil {
+		t.Fatal("the unit does not start the all-in-one")
+	}
+	args := strings.Fields(strings.ReplaceAll(string(call[1]), "/etc/sallyport", t.TempDir()))
+	if out, code := run(t, time.Minute, args...); code != 2 || !strings.Contains(out, "make one with `sallyport config init`") {
+		t.Errorf("%v: exit %d: %s", args, code, out)
+	}
+}

@@ -31,7 +31,11 @@ COPY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 
 die() { printf 'opensearch: %s\n' "$*" >&2; exit 1; }
 say() { printf 'opensearch: %s\n' "$*" >&2; }
-need() { command -v "$1" >/dev/null 2>&1 || die "'$1' is missing: install the package $2"; }
+need() { # program package: a small one is installed when we may
+  command -v "$1" >/dev/null 2>&1 && return
+  [ "$(id -u)" != 0 ] || [ "$1" = mvn ] || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null 2>&1 || true
+  command -v "$1" >/dev/null 2>&1 || die "'$1' is missing: install the package $2"
+}
 
 # Known downloads. Other versions are used without this check (Maven still verifies its own checksum).
 pinned() {

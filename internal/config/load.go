@@ -40,6 +40,22 @@ func Load(path string, config Validator) error {
 	return nil
 }
 
+// At puts faults that were found after loading at their lines in the file at path; without faults it is nil.
+func At(path string, faults Faults) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	text, err := readBounded(path)
+	if err != nil {
+		return err
+	}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return located(path, err)
+	}
+	return atLines(path, file, faults)
+}
+
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -50,6 +50,7 @@ func TestConfigOfComposeLoads(t *testing.T) {
 type compose struct {
 	Services map[string]struct {
 		Image   string   `yaml:"image"`
+		Command []string `yaml:"command"`
 		Secrets []string `yaml:"secrets"`
 		Ports   []string `yaml:"ports"`
 		Volumes []string `yaml:"volumes"`

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -14,6 +15,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/policy"
 	"github.com/sallyport-soar/sallyport/internal/config"
 	"github.com/sallyport-soar/sallyport/internal/telemetry"
+	"github.com/sallyport-soar/sallyport/rules"
 	"github.com/sallyport-soar/sallyport/worker/detect"
 )
 
@@ -87,7 +89,21 @@ func LoadConfig(path string) (Config, error) {
 		return c, err
 	}
 	c.resolvePaths(filepath.Dir(path))
-	return c, nil
+	return c, config.At(path, c.streamMappings())
+}
+
+// streamMappings says which stream's mapping neither the shipped content nor the operator's has.
+func (c *Config) streamMappings() (faults config.Faults) {
+	known := rules.Mappings(c.Sources()...)
+	for i, stream := range c.Detect.Streams {
+		if !slices.Contains(known, stream.Mapping) {
+			faults = append(faults, config.Fault{
+				Field: fmt.Sprintf("streams[%d].mapping", i), Problem: fmt.Sprintf("no mapping is named %q", stream.Mapping),
+				Mend: "write " + strings.Join(known, ", ") + ", or put your own below mappings/ of a folder in content",
+			})
+		}
+	}
+	return faults
 }
 
 // resolvePaths makes the file's relative paths count from the file's folder, wherever the command was called.

@@ -239,3 +239,23 @@ func settings(kind reflect.Type, at string, visit func(at string, kind reflect.T
 		settings(field.Type, below, visit)
 	}
 }
+
+// TestEveryKeyIsDocumented holds config init and docs/config.md, which are made from these tags, to every key.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	keys := 0
+	settings(reflect.TypeFor[daemon.Config](), "", func(at string, kind reflect.Type) {
+		for field := range kind.Fields() {
+			name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+			if name == "-" || strings.Contains(options, "inline") || !field.IsExported() {
+				continue
+			}
+			keys++
+			if doc := field.Tag.Get("doc"); name == "" || len(doc) < 5 {
+				t.Errorf("%s.%s: key %q, doc %q", at, field.Name, name, doc)
+			}
+		}
+	})
+	if keys < 100 {
+		t.Errorf("only %d keys were looked at", keys)
+	}
+}
