@@ -22,16 +22,17 @@ type trouble struct {
 // a right end each time, or say what is unconfirmed, and nothing may happen twice.
 func TestEverySystemFails(t *testing.T) {
 	for name, tt := range map[string]struct {
-		holds    string // how long the wall's block is to last
+		holds    string // how long blocks are to last
 		troubles []trouble
 	}{
-		"503 for half a minute":             {"70s", outages()},
+		"503 for half a minute":             {"60s", outages()},
 		"a connection cut after the effect": {"40s", cuts()},
 		"a wrong body":                      {"40s", wrongBodies()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t)
 			o.editPlan("for: 12s", "for: "+tt.holds)
+			o.editPlan("for: 10s", "for: "+tt.holds)
 			o.up()
 			o.play()
 			r := o.suffer(tt.troubles, 4*time.Minute)
