@@ -108,7 +108,7 @@ func TestWrongKeyOfTheCaseSystem(t *testing.T) {
 	o.play()
 	r := o.awaitClosed(2 * time.Minute)
 	o.expectReleased(r)
-	if r.Case.ID != "" || len(o.look().Cases) > 0 || !tells(r, "No case could be opened", "status 401") {
+	if r.Case.ID != "" || len(o.look().Cases) > 0 || !tells(r, "No case could be opened", "status 401", "systems.thehive.key") {
 		t.Errorf("case %+v of %+v; want none, and the reason told:\n%s", r.Case, o.look().Cases, told([]activities.IncidentRecord{r}))
 	}
 }
