@@ -21,6 +21,7 @@ type trouble struct {
 // TestEverySystemFails lets every system of the chain fail in one way, in the midst of the chain. The house must come to
 // a right end each time, or say what is unconfirmed, and nothing may happen twice.
 func TestEverySystemFails(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		holds    string // how long blocks are to last
 		troubles []trouble
@@ -30,6 +31,7 @@ func TestEverySystemFails(t *testing.T) {
 		"a wrong body":                      {"40s", wrongBodies()},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each in an office of its own, most of the time waiting
 			o := newOffice(t)
 			o.editPlan("for: 12s", "for: "+tt.holds)
 			o.editPlan("for: 10s", "for: "+tt.holds)

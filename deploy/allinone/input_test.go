@@ -38,6 +38,7 @@ func oddEvents() []string {
 // TestOddEventsInTheAttack mixes such events into the recorded attack: the incident opens and closes as without them, and
 // the counters tell of all that was evaluated.
 func TestOddEventsInTheAttack(t *testing.T) {
+	t.Parallel()
 	odd, recorded := oddEvents(), recorded()
 	var mixed strings.Builder
 	for i, line := range strings.SplitAfter(recorded, "\n") {
@@ -100,6 +101,7 @@ func (o *office) get(address string) string {
 // TestWrongKeyOfTheCaseSystem: TheHive refuses our key. The attack is contained all the same, and the incident says that it
 // has no case, and why.
 func TestWrongKeyOfTheCaseSystem(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(o.file), "thehive.secret"), []byte("revoked"), 0o600); err != nil {
 		t.Fatal(err)
