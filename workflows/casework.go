@@ -36,8 +36,8 @@ func (i *incident) beginCase(ctx workflow.Context) {
 		i.opening = false
 		if err != nil {
 			i.Caseless = true
-			i.say(ctx, "No case could be opened: %s. The incident goes on without one.", clip(err.Error(), 200))
-			i.audit(ctx, "opened", "", map[string]any{"score": i.Record.Verdict.Score, "without_case": clip(err.Error(), 200)})
+			i.say(ctx, "No case could be opened: %s. The incident goes on without one.", clip(said(err), 300))
+			i.audit(ctx, "opened", "", map[string]any{"score": i.Record.Verdict.Score, "without_case": clip(said(err), 300)})
 			return
 		}
 		i.Record.Case = opened
@@ -67,7 +67,7 @@ func (i *incident) closeCase(ctx workflow.Context) {
 		Incident: i.Record.ID, Case: i.Record.Case, Status: i.resolution(), Summary: i.report(),
 	})
 	if err != nil {
-		i.say(ctx, "The case could not be closed: %s.", clip(err.Error(), 200))
+		i.say(ctx, "The case could not be closed: %s.", clip(said(err), 300))
 	}
 }
 

@@ -105,7 +105,7 @@ func (c *containment) carryOut(ctx workflow.Context, admitted soar.Containment) 
 		held, err := c.settle(ctx, false)
 		if err != nil {
 			held = admitted
-			held.State, held.Reason = soar.Unconfirmed, clip(err.Error(), 300)
+			held.State, held.Reason = soar.Unconfirmed, clip(said(err), 300)
 		}
 		asked = err == nil && (held.State != soar.Unconfirmed || held.AppliedAt != nil)
 		var fault *temporal.ApplicationError

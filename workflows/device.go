@@ -62,7 +62,7 @@ func settleBatch(ctx workflow.Context, system string, release bool, wishes []act
 	for i, reply := range replies {
 		held := soar.Containment{Action: batch.Orders[i].Action, Incident: batch.Orders[i].Incident, State: soar.Unconfirmed, Expires: batch.Orders[i].Expires}
 		if err != nil {
-			held.Reason = err.Error()
+			held.Reason = said(err)
 		} else if i < len(settled.Containments) {
 			held = settled.Containments[i]
 		}

@@ -21,7 +21,7 @@ func (i *incident) expose(ctx workflow.Context) error {
 	}
 	found, err := do(workflow.WithActivityOptions(ctx, attended), activities.FindVulnerabilities, activities.ExposureRequest{Incident: i.Record.ID, Assets: i.Record.Brief.Assets, CVEs: nil})
 	if err != nil {
-		found = activities.Exposure{Note: "the inventory does not answer: " + clip(err.Error(), 200)}
+		found = activities.Exposure{Note: "the inventory does not answer: " + clip(said(err), 200)}
 	}
 	i.say(ctx, "The inventory knows %s. %s", count(len(found.Vulnerabilities), "open vulnerability"), found.Note)
 	found.Scans = i.Record.Exposure.Scans // what an earlier look at this incident saw stays known
@@ -54,7 +54,7 @@ func (i *incident) scan(ctx workflow.Context) error {
 			Incident: i.Record.ID, Purpose: "exposure", Asset: asset, Timeout: i.Settings.ScanTimeout,
 		})
 		if err != nil {
-			report = activities.ScanReport{Purpose: "exposure", Asset: asset, Status: clip(err.Error(), 200)}
+			report = activities.ScanReport{Purpose: "exposure", Asset: asset, Status: clip(said(err), 200)}
 		}
 		i.Record.Exposure.Scans = append(i.Record.Exposure.Scans, report)
 		if !report.Done {

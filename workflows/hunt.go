@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,11 +37,7 @@ func Hunt(ctx workflow.Context, req activities.HuntRequest) (activities.HuntOutc
 
 // unanswered is the outcome of a hunt whose cluster did not answer, however often it was asked.
 func unanswered(h activities.Hunt, at time.Time, err error) activities.HuntOutcome {
-	reason := err.Error()
-	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		reason = failed.Message()
-	}
 	return activities.HuntOutcome{
-		Hunt: h.ID, Run: h.Run, Title: h.Title, Version: h.Version, Outcome: activities.Inconclusive, Reason: "not answered: " + clip(reason, 300), At: at,
+		Hunt: h.ID, Run: h.Run, Title: h.Title, Version: h.Version, Outcome: activities.Inconclusive, Reason: "not answered: " + clip(said(err), 300), At: at,
 	}
 }

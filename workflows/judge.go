@@ -71,7 +71,7 @@ func (i *incident) enrich(ctx workflow.Context) ([]soar.Answer, error) {
 	for n, future := range futures {
 		answers[n] = soar.Answer{Source: sources.Names[n]}
 		if err := future.Get(ctx, &answers[n]); err != nil {
-			answers[n] = soar.Answer{Source: sources.Names[n], Detail: clip(err.Error(), 200)}
+			answers[n] = soar.Answer{Source: sources.Names[n], Detail: clip(said(err), 200)}
 			i.say(ctx, "%s does not answer: the judgement rests on the others.", sources.Names[n])
 			continue
 		}

@@ -53,7 +53,7 @@ func (r *remediation) proveRest(ctx workflow.Context, n int) {
 	if len(rest) > 0 {
 		known, err := do(ctx, activities.FindVulnerabilities, activities.ExposureRequest{Incident: r.in.Incident, Assets: []soar.Asset{h.Asset}, CVEs: rest})
 		if err != nil {
-			r.tell(ctx, n, "unproved", fmt.Sprintf("the inventory does not answer for %s: %s", list(rest), clip(err.Error(), 200)))
+			r.tell(ctx, n, "unproved", fmt.Sprintf("the inventory does not answer for %s: %s", list(rest), clip(said(err), 200)))
 			return
 		}
 		if still := shared(known.Vulnerabilities, rest); len(still) > 0 {

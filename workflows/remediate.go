@@ -35,7 +35,7 @@ func (i *incident) remediate(ctx workflow.Context) error {
 		if err := startRemediate(ctx, in); err != nil {
 			for _, h := range in.Hosts {
 				i.take(ctx, activities.RemediationState{
-					ActionID: h.Action.ID, Host: h.Action.Target, Playbook: h.Action.Playbook, Status: "failed", Reason: "could not be started: " + clip(err.Error(), 200),
+					ActionID: h.Action.ID, Host: h.Action.Target, Playbook: h.Action.Playbook, Status: "failed", Reason: "could not be started: " + clip(said(err), 200),
 				})
 			}
 		}

@@ -82,7 +82,7 @@ func (i *incident) askAndRenew(ctx workflow.Context, a soar.Action) {
 		err = workflow.SignalExternalWorkflow(ctx, activities.ContainID(a.ID), "", activities.RenewSignal, order).Get(ctx, nil)
 	}
 	if err != nil {
-		i.say(ctx, "%s was approved, and could not be renewed: it lapses. %s", a, clip(err.Error(), 200))
+		i.say(ctx, "%s was approved, and could not be renewed: it lapses. %s", a, clip(said(err), 200))
 	}
 }
 
@@ -140,7 +140,7 @@ func (i *incident) begin(ctx workflow.Context, a soar.Action, decisions []soar.D
 	}
 	if err != nil {
 		record := i.action(a)
-		record.State, record.Reason = string(soar.Refused), clip(err.Error(), 300)
+		record.State, record.Reason = string(soar.Refused), clip(said(err), 300)
 		i.say(ctx, "Not done: %s: %s.", a, record.Reason)
 		i.audit(ctx, "refused", a.ID, map[string]any{"reason": record.Reason})
 		return

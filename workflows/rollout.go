@@ -125,7 +125,7 @@ func (r *remediation) ask(ctx workflow.Context, going []int, plan soar.Plan) (de
 	answer, err := r.asking.ask(ctx, plan, r.in.Settings.ApprovalWindow)
 	switch {
 	case err != nil:
-		r.endAll(ctx, going, "failed", clip(err.Error(), 300))
+		r.endAll(ctx, going, "failed", clip(said(err), 300))
 	case answer.Outcome != soar.Approved:
 		r.audit(ctx, activities.ActorRemediation, "decided", map[string]any{"outcome": answer.Outcome})
 		for _, n := range going {
@@ -175,7 +175,7 @@ func (r *remediation) mend(ctx workflow.Context, n int, plan soar.Plan, decision
 		Plan: plan, ActionID: request.ActionID, Decisions: decisions, Verdict: r.in.Verdict, Detections: r.in.Detections,
 	})
 	if err != nil {
-		r.tell(ctx, n, "refused", clip(err.Error(), 300))
+		r.tell(ctx, n, "refused", clip(said(err), 300))
 		return false
 	}
 	r.audit(ctx, activities.ActorRemediation, "granted", map[string]any{"by": decidersOf(decisions), "host": request.Host})
@@ -266,7 +266,7 @@ func (r *remediation) card(q *Request) activities.Card {
 
 func reasonOf(p activities.PlaybookReport, err error) string {
 	if err != nil {
-		return clip(err.Error(), 300)
+		return clip(said(err), 300)
 	}
 	return p.Reason
 }

@@ -37,8 +37,6 @@ func (c *Cortex) Check(ctx context.Context) (version string, err error) {
 func mended(err error) error {
 	mend := ""
 	switch rest.Status(err) {
-	case 401:
-		mend = "the key is wrong or was revoked: create a new one for a user with role analyze, and put it where systems.cortex.key points"
 	case 403:
 		mend = "the user may not: give it the role analyze in its organisation"
 	case 404:

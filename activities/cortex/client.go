@@ -115,7 +115,11 @@ func (c client) version(ctx context.Context) (string, error) {
 // do is rest's Do with Cortex's own word for a body that is none.
 func (c client) do(ctx context.Context, method, path string, in, out any) error {
 	var raw json.RawMessage
-	if err := c.api.Do(ctx, method, path, in, &raw); err != nil {
+	err := c.api.Do(ctx, method, path, in, &raw)
+	if rest.Status(err) == http.StatusUnauthorized {
+		return fmt.Errorf("%w: the key is wrong or was revoked: create a new one for a user with role analyze, and put it where systems.cortex.key points", err)
+	}
+	if err != nil {
 		return err
 	}
 	if json.Unmarshal(raw, out) != nil {

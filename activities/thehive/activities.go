@@ -240,8 +240,6 @@ func (h *Hive) ref(c hiveCase) activities.CaseRef {
 // mend says what an operator can do about err, or "".
 func mend(err error) string {
 	switch rest.Status(err) {
-	case 401:
-		return "the key is wrong or was revoked: create a new one for the service account, and put it where systems.thehive.key points"
 	case 403:
 		return "the account may not: give it the profile analyst in the organisation"
 	case 404:

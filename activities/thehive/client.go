@@ -156,7 +156,11 @@ func refusal(method, path string, answer rest.Answer) error {
 	if answer.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(said.Message), "already exist") {
 		return errExists
 	}
-	return &rest.StatusError{Method: method, Path: path, Code: answer.Status}
+	status := &rest.StatusError{Method: method, Path: path, Code: answer.Status}
+	if answer.Status == http.StatusUnauthorized { // also what incidents tell of a case that can't be opened
+		return fmt.Errorf("%w: the key is wrong or was revoked: create a new one for the service account, and put it where systems.thehive.key points", status)
+	}
+	return status
 }
 
 // errNotTheHive is retryable: a proxy's page in front of a server that restarts looks like this.

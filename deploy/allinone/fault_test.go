@@ -21,17 +21,20 @@ type trouble struct {
 // TestEverySystemFails lets every system of the chain fail in one way, in the midst of the chain. The house must come to
 // a right end each time, or say what is unconfirmed, and nothing may happen twice.
 func TestEverySystemFails(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
-		holds    string // how long the wall's block is to last
+		holds    string // how long blocks are to last
 		troubles []trouble
 	}{
-		"503 for half a minute":             {"70s", outages()},
+		"503 for half a minute":             {"60s", outages()},
 		"a connection cut after the effect": {"40s", cuts()},
 		"a wrong body":                      {"40s", wrongBodies()},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each in an office of its own, most of the time waiting
 			o := newOffice(t)
 			o.editPlan("for: 12s", "for: "+tt.holds)
+			o.editPlan("for: 10s", "for: "+tt.holds)
 			o.up()
 			o.play()
 			r := o.suffer(tt.troubles, 4*time.Minute)

@@ -8,23 +8,24 @@ import (
 )
 
 // When the chain is how far.
-func hasCase(r activities.IncidentRecord, _ lab.State) bool { return r.Case.ID != "" }
+func opensCase(_ activities.IncidentRecord, world lab.State) bool { return world.Met["thehive"] > 0 }
 
 func asksForPatch(r activities.IncidentRecord, _ lab.State) bool {
 	return len(r.Remediation) > 0 && r.Remediation[0].Status == "asked"
 }
 
-// outages answer 503 for half a minute from the first call on: each system at its own step, the cluster once the case is
-// open, the hosts between check mode and run.
+// outages answer 503 for half a minute from the first call on: each system at its own step, Wazuh where it is asked and
+// again where it acts, the cluster while the case is opened, the hosts between check mode and run.
 func outages() []trouble {
 	const long = 30 * time.Second
 	var early []lab.Fault
 	for _, system := range []string{"wazuh", "misp", "cortex", "thehive", "pfsense", "gvm"} {
 		early = append(early, lab.Fault{System: system, Kind: lab.Outage, For: long})
 	}
+	early = append(early, lab.Fault{System: "wazuh", Kind: lab.Outage, Calls: "PUT /active-response", For: long})
 	return []trouble{
 		{nil, early},
-		{hasCase, []lab.Fault{{System: "opensearch", Kind: lab.Outage, For: long}}},
+		{opensCase, []lab.Fault{{System: "opensearch", Kind: lab.Outage, For: long}}},
 		{asksForPatch, []lab.Fault{{System: "ansible", Kind: lab.Outage, For: long}}},
 	}
 }

@@ -138,8 +138,12 @@ func (k *killing) killInPhase() {
 		up.kill()
 		k.hit = append(k.hit, phase)
 		k.missing = slices.DeleteFunc(k.missing, func(name string) bool { return name == phase })
-		if phase == inEnrich {
+		switch phase {
+		case inEnrich:
 			k.mend("misp")
+		case inApply: // from now on the wall is slow before a change, so that a release can be cut off while the block stands
+			k.mend("pfsense")
+			k.inject(lab.Fault{System: "pfsense", Kind: lab.Slow, Calls: "PATCH /api/v2/firewall/alias", For: 6 * time.Second, Count: 1000})
 		}
 		return
 	}
@@ -189,8 +193,8 @@ func within(phase string, world lab.State, r activities.IncidentRecord) bool {
 				return true
 			}
 		}
-	case inRelease: // no longer in force, and the firewall has not answered yet
-		return world.Held["pfsense"] > 0 && !onWall(world) && wall.State == string(soar.Contained) && time.Now().After(*wall.Expires)
+	case inRelease: // asked for, and not done yet
+		return world.Held["pfsense"] > 0 && onWall(world) && wall.State == string(soar.Contained) && time.Now().After(*wall.Expires)
 	}
 	return false
 }

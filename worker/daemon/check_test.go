@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -77,6 +78,30 @@ func TestCheckNamesTheKeyOfAWrongPassword(t *testing.T) {
 		said := lines[name].Fault + lines[name].Mend
 		if !strings.Contains(said, key) || strings.Contains(said, "wrong-password") {
 			t.Errorf("%s says %q; want %s named, and no password", name, said, key)
+		}
+	}
+}
+
+// A cluster that refuses user and password is told with the place in the config: the state's, and the indexer's.
+func TestCheckNamesTheKeyOfARefusingCluster(t *testing.T) {
+	file := officeFile(t)
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Unauthorized", http.StatusUnauthorized) }))
+	t.Cleanup(refusing.Close)
+	config, err := daemon.LoadConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), config.OpenSearch.URL, refusing.URL)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lines := checked(t, file)
+	for name, want := range map[string]string{"opensearch": "correct them under opensearch", "wazuh.indexer": "systems.wazuh.indexer.password"} {
+		if said := lines[name].Fault + lines[name].Mend; !strings.Contains(said, want) {
+			t.Errorf("%s says %q; want %q in it", name, said, want)
 		}
 	}
 }
