@@ -95,7 +95,7 @@ func newRecorder(o *office) *recorder {
 	host, _ := os.Hostname()
 	home, _ := os.UserHomeDir()
 	here, _ := os.Getwd()
-	for _, word := range []string{host, home, os.TempDir(), filepath.Dir(o.file), filepath.Dir(filepath.Dir(here))} {
+	for _, word := range []string{host, home, filepath.Dir(o.file), filepath.Dir(filepath.Dir(here))} {
 		if len(word) > 3 && word != "localhost" {
 			r.never = append(r.never, word)
 		}
@@ -172,11 +172,22 @@ func (r *recorder) plain(history *historypb.History, how map[string]any) []byte 
 	lines := make([][]byte, len(plain.Events))
 	for n, event := range plain.Events {
 		blank(event)
+		spare(event)
 		if lines[n], err = json.Marshal(event); err != nil {
 			r.t.Fatal(err)
 		}
 	}
 	return slices.Concat([]byte("{\"events\":[\n"), bytes.Join(lines, []byte(",\n")), []byte("\n]}\n"))
+}
+
+// spare takes away what a replay does not look at: what was handed to steps, to other workflows, and to the analysts' eyes.
+func spare(event map[string]any) {
+	delete(event, "userMetadata")
+	for _, kind := range []string{"activityTaskScheduled", "signalExternalWorkflowExecutionInitiated", "startChildWorkflowExecutionInitiated"} {
+		if attributes, is := event[kind+"EventAttributes"].(map[string]any); is {
+			delete(attributes, "input")
+		}
+	}
 }
 
 // blank takes away who worked: identities bear process and machine, the others the program's hash.
