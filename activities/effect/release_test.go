@@ -1,6 +1,7 @@
 package effect_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -127,6 +128,38 @@ func TestAnApprovedHoldEndsLater(t *testing.T) {
 	other.Action.Mode = soar.Ask
 	if held := w.admit(w.grant(other, false)); held.State != soar.Refused {
 		t.Errorf("another action under the same id is %+v", held)
+	}
+}
+
+// A system that ends its entries by itself is told when, anew when a hold is renewed, and read back.
+func TestASystemThatEndsByItselfIsToldTheExpiry(t *testing.T) {
+	w := newWorld(t)
+	w.firewall.ends, w.firewall.now = map[string]time.Time{}, w.now
+	order := w.block("i1-1-0", attacker)
+	order.Expires = w.clock.Add(30 * time.Minute) // of an hour that was planned
+	w.admit(order)
+	if held := w.carryOut(order)[0]; held.State != soar.Contained || !w.firewall.ends[attacker].Equal(order.Expires) {
+		t.Errorf("contained as %+v, the firewall ends it at %s", held, w.firewall.ends[attacker])
+	}
+	w.clock = w.clock.Add(20 * time.Minute)
+	order.Expires = w.clock.Add(time.Hour)
+	w.admit(order)
+	if held := w.carryOut(order)[0]; held.State != soar.Contained || !w.firewall.ends[attacker].Equal(order.Expires) {
+		t.Errorf("renewed as %+v, the firewall ends it at %s", held, w.firewall.ends[attacker])
+	}
+}
+
+func TestAnEndBeforeTheExpiryIsUnconfirmed(t *testing.T) {
+	w := newWorld(t)
+	w.firewall.ends, w.firewall.now, w.firewall.stubborn = map[string]time.Time{}, w.now, true
+	order := w.block("i1-1-0", attacker)
+	order.Expires = w.clock.Add(30 * time.Minute)
+	w.admit(order)
+	w.carryOut(order)
+	order.Expires = w.clock.Add(time.Hour)
+	w.admit(order)
+	if held := w.carryOut(order)[0]; held.State != soar.Unconfirmed || !strings.Contains(held.Reason, "before its expiry") {
+		t.Errorf("a renewal that the firewall did not take is %+v", held)
 	}
 }
 

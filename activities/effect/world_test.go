@@ -21,12 +21,15 @@ import (
 // firewall is a system small enough to stand in a test: it enforces addresses and remembers who wanted each.
 type firewall struct {
 	mu        sync.Mutex
-	wants     map[string][]string // address to action ids; "admin" is a person's
-	blind     bool                // it accepts and enforces nothing
-	dark      bool                // nobody can look at it
-	deaf      bool                // it keeps everything that it should let go
-	cutBefore int                 // so many calls lose their connection before the effect
-	cutAfter  int                 // so many lose it after
+	wants     map[string][]string  // address to action ids; "admin" is a person's
+	blind     bool                 // it accepts and enforces nothing
+	dark      bool                 // nobody can look at it
+	deaf      bool                 // it keeps everything that it should let go
+	ends      map[string]time.Time // of addresses, if the firewall ends its entries by itself; nil: it does not
+	stubborn  bool                 // an entry that is there keeps its end
+	now       func() time.Time
+	cutBefore int // so many calls lose their connection before the effect
+	cutAfter  int // so many lose it after
 }
 
 var errCut = errors.New("connection cut")
@@ -35,6 +38,9 @@ func (f *firewall) Apply(_ context.Context, batch []soar.Action) error {
 	return f.change(batch, func(a soar.Action) {
 		if !f.blind && !slices.Contains(f.wants[a.Target], a.ID) {
 			f.wants[a.Target] = append(f.wants[a.Target], a.ID)
+		}
+		if f.ends != nil && (f.ends[a.Target].IsZero() || !f.stubborn) {
+			f.ends[a.Target] = f.now().Add(a.For)
 		}
 	})
 }
@@ -77,6 +83,9 @@ func (f *firewall) Observe(_ context.Context, batch []soar.Action) ([]activities
 	for i, a := range batch {
 		ours := slices.Contains(f.wants[a.Target], a.ID)
 		seen[i] = activities.Observation{InForce: len(f.wants[a.Target]) > 0, Ours: ours, Shared: len(f.wants[a.Target]) > 1 || len(f.wants[a.Target]) == 1 && !ours}
+		if f.ends != nil {
+			seen[i].Left = f.ends[a.Target].Sub(f.now())
+		}
 	}
 	return seen, nil
 }

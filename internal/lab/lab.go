@@ -243,8 +243,5 @@ func (l *Lab) linkProgram() (string, error) {
 	return path, nil
 }
 
-// Agent is the Wazuh agent of that id, for tests that break it.
-func (l *Lab) Agent(id string) *wazuhtest.Agent { return l.agents[id] }
-
 // HostsFile is where the state of the office's hosts stands, for tests that break one (ansibletest.Update).
 func (l *Lab) HostsFile() string { return l.hosts }
