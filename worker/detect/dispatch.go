@@ -73,7 +73,8 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 		gone: func(context.Context, *opensearch.Position) error { return nil },
 		count: counts{
 			holes: nothing, refreshes: nothing, rewinds: nothing, missing: nothing, failures: d.Metrics.unsignalled.Inc,
-			lag: func(*opensearch.Position, time.Time) {}, forget: func(*opensearch.Position) {},
+			unseen: func([]string) {}, // there is no ledger before the first detection
+			lag:    func(*opensearch.Position, time.Time) {}, forget: func(*opensearch.Position) {},
 		},
 		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, saved: d.Now(),
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -22,6 +23,7 @@ type slot struct {
 	matcher Matcher
 	held    opensearch.Held
 	term    activities.SlotTerm
+	unseen  string // parts of the pattern that match no index
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
@@ -104,6 +106,14 @@ func (s *slot) run(ctx context.Context) error {
 	return s.store(ctx) // so that the next term begins here
 }
 
+// sayUnseen tells, when it changes, what of the pattern matches no index.
+func (s *slot) sayUnseen(parts string) {
+	if parts != s.unseen && parts != "" {
+		s.log.Error("no index matches: nothing is watched there, and the watermark stands", "pattern", parts)
+	}
+	s.unseen = parts
+}
+
 // forget takes this slot's gauges away: another worker may read it from now on, and says how it stands.
 func (s *slot) forget() {
 	for _, position := range s.positions {
@@ -111,6 +121,7 @@ func (s *slot) forget() {
 	}
 	s.d.Metrics.watermark.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 	s.d.Metrics.missing.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
+	s.d.Metrics.unseen.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 }
 
 // take makes detections of a page's documents and returns when they are in the ledger.
@@ -165,6 +176,10 @@ func (s *slot) counts() counts {
 		rewinds:   func(n int) { m.rewinds.WithLabelValues(name).Add(float64(n)) },
 		failures:  func() { m.failures.WithLabelValues(name).Inc() },
 		missing:   func(n int) { m.missing.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(n)) },
+		unseen: func(parts []string) {
+			m.unseen.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(len(parts)))
+			s.sayUnseen(strings.Join(parts, ","))
+		},
 		lag: func(p *opensearch.Position, since time.Time) {
 			m.lag.WithLabelValues(shard(p)...).Set(float64(max(0, p.Known-p.Seq)))
 			waiting := 0.0

@@ -63,11 +63,13 @@ type counts struct {
 	holes, refreshes, rewinds func(n int)
 	failures                  func()
 	missing                   func(n int)
+	unseen                    func(parts []string)
 	lag                       func(p *opensearch.Position, since time.Time)
 	forget                    func(p *opensearch.Position)
 }
 
-// sighting is one look at all checkpoints. Complete: every shard had a started primary.
+// sighting is one look at all checkpoints. Complete: every shard had a started primary, and every part of the pattern
+// matched an index, since a source that is not there is no source without events.
 type sighting struct {
 	at       time.Time
 	shards   map[shardKey]opensearch.Shard
@@ -152,8 +154,13 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 			look.shards[keyOf(shard)] = shard
 		}
 	}
-	look.complete = missing == 0
+	unseen, err := t.client.Unseen(ctx, t.pattern, indices)
+	if err != nil {
+		return look, err
+	}
+	look.complete = missing == 0 && len(unseen) == 0
 	t.count.missing(missing)
+	t.count.unseen(unseen)
 	return look, nil
 }
 
