@@ -77,7 +77,7 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 		client: client, pattern: stream.Index, page: stream.Page, lag: *stream.Lag, now: d.Now, log: d.Log.With("stream", stream.Name, "slot", number),
 		owns: func(key shardKey) bool { return key.slotOf(stream.Slots) == number },
 		sink: s.take, gone: s.lose, save: s.saveCursor, count: s.counts(),
-		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(),
+		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, settled: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(),
 	}
 	return s, nil
 }
@@ -121,6 +121,7 @@ func (s *slot) forget() {
 	}
 	s.d.Metrics.watermark.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 	s.d.Metrics.missing.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
+	s.d.Metrics.closed.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 	s.d.Metrics.unseen.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 }
 
@@ -176,6 +177,7 @@ func (s *slot) counts() counts {
 		rewinds:   func(n int) { m.rewinds.WithLabelValues(name).Add(float64(n)) },
 		failures:  func() { m.failures.WithLabelValues(name).Inc() },
 		missing:   func(n int) { m.missing.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(n)) },
+		closed:    func(n int) { m.closed.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(n)) },
 		unseen: func(parts []string) {
 			m.unseen.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(len(parts)))
 			s.sayUnseen(strings.Join(parts, ","))

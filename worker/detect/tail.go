@@ -52,6 +52,7 @@ type tail struct {
 	seen      []sighting // the last lag+1 looks at the checkpoints, oldest first
 	paces     map[shardKey]*pace
 	vanished  map[shardKey]bool // absent for one look already
+	settled   map[shardKey]bool // closed, and read to its end
 	watermark time.Time
 	behind    bool // the last poll left something unread that may be read
 	dirty     bool
@@ -62,7 +63,7 @@ type tail struct {
 type counts struct {
 	holes, refreshes, rewinds func(n int)
 	failures                  func()
-	missing                   func(n int)
+	missing, closed           func(n int)
 	unseen                    func(parts []string)
 	lag                       func(p *opensearch.Position, since time.Time)
 	forget                    func(p *opensearch.Position)
@@ -85,7 +86,7 @@ func (t *tail) poll(ctx context.Context) error {
 		t.count.failures()
 		return err
 	}
-	errs := []error{t.dropGone(ctx, look)}
+	errs := []error{t.dropGone(ctx, look), t.settle(ctx, look)}
 	t.seen = append(t.seen, look)
 	if len(t.seen) > t.lag+1 {
 		t.seen = t.seen[len(t.seen)-t.lag-1:]
