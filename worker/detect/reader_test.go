@@ -167,9 +167,10 @@ func (b *bench) ledger() map[string]soar.Detection {
 			body["search_after"] = after
 		}
 		var page opensearch.Result
-		if err := b.client.Search(b.Context(), opensearch.LedgerPattern, body, &page); err != nil {
-			b.Fatal(err)
-		}
+		b.until("the ledger answers", func() bool { // a real one needs a moment when it was just made
+			page = opensearch.Result{}
+			return b.client.Search(b.Context(), opensearch.LedgerPattern, body, &page) == nil
+		})
 		for _, hit := range page.Hits.Hits {
 			var d soar.Detection
 			if err := json.Unmarshal(hit.Source, &d); err != nil {
