@@ -16,6 +16,9 @@ var (
 	// ClaimDetections sets incident_id on ledger documents by compare-and-set and folds what it newly claimed, so a
 	// detection counts for one incident, once. Asking again with the same incident returns the same documents again.
 	ClaimDetections = Step[ClaimRequest, Claimed]{"ClaimDetections"}
+	// FreeClaims takes the incident's id from detections that an incident has claimed which neither runs nor has a record:
+	// they are unclaimed again.
+	FreeClaims = Step[SweepRequest, Freed]{"FreeClaims"}
 	// ListUnclaimed lists detections that open an incident and that nobody has claimed for a while: the sweep. It takes a
 	// token for each incident that does not run.
 	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
@@ -67,6 +70,12 @@ type Claimed struct {
 // SweepRequest asks for detections that are unclaimed since before Older.
 type SweepRequest struct {
 	Older time.Duration `json:"older"`
+}
+
+// Freed says which incidents were dead, and how many detections are unclaimed again.
+type Freed struct {
+	Incidents  []string `json:"incidents,omitempty"`
+	Detections int      `json:"detections"`
 }
 
 // Sweep lists unclaimed detections, grouped by the incident that they belong to.

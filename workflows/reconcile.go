@@ -17,6 +17,7 @@ import (
 type Reconciled struct {
 	Live      int `json:"live"`      // entries of the register that are not over
 	Restarted int `json:"restarted"` // of these, had no workflow and have one now
+	Freed     int `json:"freed"`     // detections that an incident had claimed which neither runs nor has a record
 	Signalled int `json:"signalled"` // incidents that were told again of unclaimed detections
 }
 
@@ -36,9 +37,10 @@ func Reconcile(ctx workflow.Context, older time.Duration) (r Reconciled, err err
 }
 
 func (r *Reconciled) sweep(ctx workflow.Context, older time.Duration) (err error) {
-	found, err := do(ctx, activities.ListUnclaimed, activities.SweepRequest{Older: older})
-	if err != nil {
-		return err
+	err = r.free(ctx, older)
+	found, failed := do(ctx, activities.ListUnclaimed, activities.SweepRequest{Older: older})
+	if failed != nil {
+		return errors.Join(err, failed)
 	}
 	for _, news := range found.Unclaimed {
 		if _, failed := do(ctx, activities.SignalIncident, news); failed != nil {
@@ -46,6 +48,15 @@ func (r *Reconciled) sweep(ctx workflow.Context, older time.Duration) (err error
 			continue
 		}
 		r.Signalled++
+	}
+	return err
+}
+
+// free makes unclaimed again what an incident had claimed that died before anybody could see it.
+func (r *Reconciled) free(ctx workflow.Context, older time.Duration) error {
+	freed, err := do(ctx, activities.FreeClaims, activities.SweepRequest{Older: older})
+	if r.Freed = freed.Detections; len(freed.Incidents) > 0 {
+		workflow.GetLogger(ctx).Error("incidents ended before their record was written: their detections are signalled again", "incidents", freed.Incidents, "detections", freed.Detections)
 	}
 	return err
 }

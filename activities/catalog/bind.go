@@ -29,6 +29,7 @@ type House struct {
 // BindRespond says who carries out each step of role respond.
 func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.ClaimDetections, h.Ledger.Claim)
+	activities.Bind(b, activities.FreeClaims, h.freeClaims)
 	activities.Bind(b, activities.ListUnclaimed, h.sweep)
 	activities.Bind(b, activities.SignalIncident, h.Frontend.SignalIncident)
 
