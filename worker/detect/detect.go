@@ -25,6 +25,9 @@ type Matcher interface {
 	// event say (rule, event time, entity, asset, observables, tactics, techniques, CVEs, summary, opens); reader and
 	// ledger fill the rest. An error means that the event can't be read; it is counted, and the stream goes on.
 	Match(source []byte) ([]soar.Detection, error)
+	// MatchAlone is Match for an event on which Match panicked: each rule by itself, so that the one with the bug drops
+	// no other. It tells of that rule.
+	MatchAlone(source []byte) ([]soar.Detection, error)
 }
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.
