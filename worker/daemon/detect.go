@@ -37,6 +37,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.health.ask(steps.Readers)
 	options := worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: d.config.Detect.Slots() + 1}
 	return d.worker(activities.DetectQueue, options, func(w worker.Worker) {
 		activities.Bind(w, activities.ReadSlot, steps.ReadSlot)

@@ -50,13 +50,14 @@ type Parts struct {
 	Now       func() time.Time
 }
 
-// Detect carries out the steps of role detect. It keeps nothing between two calls.
+// Detect carries out the steps of role detect. It keeps nothing between two calls but how its readers fare.
 type Detect struct {
 	Parts
 	streams map[string]Stream
 	cursors *opensearch.Cursors
 	ledger  *opensearch.Ledger
 	tokens  *opensearch.Tokens
+	pulse   pulse
 }
 
 // New returns the role's steps; it checks the config and that every stream's cluster and mapping are there.
@@ -76,7 +77,7 @@ func New(parts Parts) (*Detect, error) {
 	burst, perHour := parts.Config.NewIncidents.Tokens()
 	d := &Detect{
 		Parts: parts, streams: map[string]Stream{}, cursors: opensearch.NewCursors(parts.State),
-		ledger: opensearch.NewLedger(parts.State), tokens: opensearch.NewTokens(parts.State, burst, perHour, parts.Now),
+		ledger: opensearch.NewLedger(parts.State), tokens: opensearch.NewTokens(parts.State, burst, perHour, parts.Now), pulse: pulse{now: parts.Now},
 	}
 	for _, stream := range parts.Config.Streams {
 		if _, err := d.cluster(stream); err != nil {

@@ -44,6 +44,7 @@ func (d *Detect) ReadSlot(ctx context.Context, in activities.SlotRequest) (activ
 		if ctx.Err() != nil {
 			return activities.SlotTerm{Slots: stream.Slots}, nil
 		}
+		d.pulse.note(slotName(stream.Name, in.Slot), err)
 		return activities.SlotTerm{}, retryable{fmt.Errorf("stream %s slot %d: %w", stream.Name, in.Slot, err)}
 	}
 	err = s.run(ctx)
@@ -88,6 +89,9 @@ func (s *slot) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		began := s.now()
 		err := s.poll(ctx)
+		if ctx.Err() == nil {
+			s.beats(err)
+		}
 		switch {
 		case ctx.Err() != nil:
 		case isFatal(err):
