@@ -24,6 +24,15 @@ var (
 	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
 )
 
+// DropOld forgets what is over: months of the ledger that no watched index needs, and matches that no correlation waits for.
+var DropOld = Step[None, Dropped]{"DropOld"}
+
+// Dropped says what was forgotten.
+type Dropped struct {
+	Months  []string `json:"months,omitempty"` // indices of the ledger
+	Matches int      `json:"matches"`
+}
+
 // SlotRequest names a slot of a stream; Term is the length of the lease. Slots is into how many the stream is divided, as
 // the asker knows it: where the config says another number, the term is empty and tells it.
 type SlotRequest struct {

@@ -144,3 +144,24 @@ func TestReconcileSignalsWhatNobodyClaimed(t *testing.T) {
 		t.Errorf("%d records, the last is %s with %d detections", len(w.records()), r.Key, r.Brief.Detections)
 	}
 }
+
+// A month of the ledger that nobody needs goes, and the audit log says so.
+func TestReconcileDropsWhatIsOld(t *testing.T) {
+	w := newWorld(t)
+	then := time.Date(2020, 3, 1, 0, 0, 0, 0, time.UTC)
+	old := soar.Detection{Rule: soar.Rule{ID: "r", Level: soar.Low}, Entity: soar.Entity{Family: "host", Name: "h"}, EventTime: then, ReadAt: then}
+	if _, err := w.ledger.Write(context.Background(), []opensearch.Entry{{Detection: old, IndexCreated: then}}); err != nil {
+		t.Fatal(err)
+	}
+	w.start("reconcile", "Reconcile", 2*time.Minute)
+
+	w.plays(time.Hour)
+
+	if left, err := w.state.Indices(context.Background(), opensearch.LedgerPattern); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	entries, err := opensearch.NewAudits(w.state).Entries(context.Background(), "house-"+w.began.UTC().Format("2006.01"))
+	if err != nil || len(entries) != 1 || entries[0].What != "dropped" || entries[0].Subject != "sallyport-detections-2020.03" {
+		t.Errorf("audit: %+v, %v", entries, err)
+	}
+}
