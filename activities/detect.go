@@ -16,10 +16,22 @@ var (
 	// ClaimDetections sets incident_id on ledger documents by compare-and-set and folds what it newly claimed, so a
 	// detection counts for one incident, once. Asking again with the same incident returns the same documents again.
 	ClaimDetections = Step[ClaimRequest, Claimed]{"ClaimDetections"}
+	// FreeClaims takes the incident's id from detections that an incident has claimed which neither runs nor has a record:
+	// they are unclaimed again.
+	FreeClaims = Step[SweepRequest, Freed]{"FreeClaims"}
 	// ListUnclaimed lists detections that open an incident and that nobody has claimed for a while: the sweep. It takes a
 	// token for each incident that does not run.
 	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
 )
+
+// DropOld forgets what is over: months of the ledger that no watched index needs, and matches that no correlation waits for.
+var DropOld = Step[None, Dropped]{"DropOld"}
+
+// Dropped says what was forgotten.
+type Dropped struct {
+	Months  []string `json:"months,omitempty"` // indices of the ledger
+	Matches int      `json:"matches"`
+}
 
 // SlotRequest names a slot of a stream; Term is the length of the lease. Slots is into how many the stream is divided, as
 // the asker knows it: where the config says another number, the term is empty and tells it.
@@ -67,6 +79,12 @@ type Claimed struct {
 // SweepRequest asks for detections that are unclaimed since before Older.
 type SweepRequest struct {
 	Older time.Duration `json:"older"`
+}
+
+// Freed says which incidents were dead, and how many detections are unclaimed again.
+type Freed struct {
+	Incidents  []string `json:"incidents,omitempty"`
+	Detections int      `json:"detections"`
 }
 
 // Sweep lists unclaimed detections, grouped by the incident that they belong to.

@@ -115,7 +115,7 @@ type TimelineEntry struct {
 const (
 	ActorIncident    = "sallyport/incident"    // an incident's workflow: judged, planned, asked, granted, closed
 	ActorRemediation = "sallyport/remediation" // a remediation's workflow
-	ActorReconcile   = "sallyport/reconcile"   // gave a containment that had lost its workflow a new one
+	ActorReconcile   = "sallyport/reconcile"   // gave a containment that had lost its workflow a new one, or dropped what is old
 	ActorEnvelope    = "sallyport/envelope"    // what was admitted, carried out, read back and released
 )
 

@@ -17,6 +17,7 @@ import (
 type Reconciled struct {
 	Live      int `json:"live"`      // entries of the register that are not over
 	Restarted int `json:"restarted"` // of these, had no workflow and have one now
+	Freed     int `json:"freed"`     // detections that an incident had claimed which neither runs nor has a record
 	Signalled int `json:"signalled"` // incidents that were told again of unclaimed detections
 }
 
@@ -32,13 +33,26 @@ func Reconcile(ctx workflow.Context, older time.Duration) (r Reconciled, err err
 	if failed := r.sweep(ctx, older); failed != nil {
 		err = errors.Join(err, fmt.Errorf("sweep: %w", failed))
 	}
+	if failed := r.dropOld(ctx); failed != nil {
+		err = errors.Join(err, fmt.Errorf("drop what is old: %w", failed))
+	}
 	return r, err
 }
 
+// dropOld forgets what is over; a month of the ledger leaves a line in the audit log.
+func (r *Reconciled) dropOld(ctx workflow.Context) error {
+	dropped, err := do(ctx, activities.DropOld, activities.None{})
+	for _, month := range dropped.Months {
+		note(ctx, activities.AuditEntry{Chain: "house", Cause: month, What: "dropped", Subject: month})
+	}
+	return err
+}
+
 func (r *Reconciled) sweep(ctx workflow.Context, older time.Duration) (err error) {
-	found, err := do(ctx, activities.ListUnclaimed, activities.SweepRequest{Older: older})
-	if err != nil {
-		return err
+	err = r.free(ctx, older)
+	found, failed := do(ctx, activities.ListUnclaimed, activities.SweepRequest{Older: older})
+	if failed != nil {
+		return errors.Join(err, failed)
 	}
 	for _, news := range found.Unclaimed {
 		if _, failed := do(ctx, activities.SignalIncident, news); failed != nil {
@@ -46,6 +60,15 @@ func (r *Reconciled) sweep(ctx workflow.Context, older time.Duration) (err error
 			continue
 		}
 		r.Signalled++
+	}
+	return err
+}
+
+// free makes unclaimed again what an incident had claimed that died before anybody could see it.
+func (r *Reconciled) free(ctx workflow.Context, older time.Duration) error {
+	freed, err := do(ctx, activities.FreeClaims, activities.SweepRequest{Older: older})
+	if r.Freed = freed.Detections; len(freed.Incidents) > 0 {
+		workflow.GetLogger(ctx).Error("incidents ended before their record was written: their detections are signalled again", "incidents", freed.Incidents, "detections", freed.Detections)
 	}
 	return err
 }
@@ -89,11 +112,17 @@ func (r *Reconciled) restart(ctx workflow.Context) error {
 
 // audit notes in the incident's chain that its containment has a new workflow.
 func (r *Reconciled) audit(ctx workflow.Context, held soar.Containment) {
+	note(ctx, activities.AuditEntry{
+		Chain: held.Incident, Cause: held.Action.ID, What: "restarted", Subject: held.Action.String(),
+		Detail: map[string]any{"action_id": held.Action.ID, "state": held.State, "expires": held.Expires},
+	})
+}
+
+// note writes an entry of this comparison; Cause is what it is about.
+func note(ctx workflow.Context, entry activities.AuditEntry) {
 	info := workflow.GetInfo(ctx).WorkflowExecution
-	entry := activities.AuditEntry{
-		Chain: held.Incident, Cause: info.ID + "/" + info.RunID + "/" + held.Action.ID, At: workflow.Now(ctx).UTC(), Actor: activities.ActorReconcile,
-		What: "restarted", Subject: held.Action.String(), Detail: map[string]any{"action_id": held.Action.ID, "state": held.State, "expires": held.Expires},
-	}
+	entry.Cause = info.ID + "/" + info.RunID + "/" + entry.Cause
+	entry.At, entry.Actor = workflow.Now(ctx).UTC(), activities.ActorReconcile
 	if _, err := do(ctx, activities.Audit, entry); err != nil {
 		workflow.GetLogger(ctx).Error("audit entry not written", "what", entry.What, "error", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/workflows"
 )
 
 // lost puts an entry into the register, and into the firewall if it is in force there, that no workflow knows: Temporal's
@@ -90,12 +91,42 @@ func TestReconcileGoesOnAfterOneThatFails(t *testing.T) {
 	w.held()
 }
 
+// recorded writes the record of an incident that is over.
+func (w *world) recorded(incident string) {
+	w.t.Helper()
+	over := activities.IncidentRecord{ID: incident, Key: "incident/host/db-01", Entity: soar.Entity{Family: "host", Name: "db-01"}, Status: workflows.Closed, Revision: 1}
+	if _, err := opensearch.NewRecords(w.state).WriteRecord(context.Background(), over); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// An incident that died before its record was written has claimed what nobody else would ever hear of.
+func TestReconcileFreesWhatADeadIncidentClaimed(t *testing.T) {
+	w := newWorld(t, planOf(only(block("pfsense", soar.Auto, time.Hour))))
+	w.detected(bare, func(d *soar.Detection) { d.ReadAt, d.IncidentID = d.ReadAt.Add(-10*time.Minute), "dead" })
+	w.startAt(time.Minute, "reconcile", "Reconcile", 2*time.Minute)
+	w.at(2*time.Minute, func() {
+		w.held("pfsense " + attacker)
+		var r struct{ Freed, Signalled int }
+		if err := w.front.result("reconcile", &r); err != nil || r.Freed != 1 || r.Signalled != 1 {
+			t.Errorf("reconcile: %+v, %v", r, err)
+		}
+	})
+
+	w.plays(2 * day)
+
+	if r := w.record(); r.Key != host || r.Brief.Detections != 1 {
+		t.Errorf("the last record is %s with %d detections", r.Key, r.Brief.Detections)
+	}
+}
+
 func TestReconcileSignalsWhatNobodyClaimed(t *testing.T) {
 	w := newWorld(t, planOf(only(block("pfsense", soar.Auto, time.Hour))))
 	w.detected(bare, func(d *soar.Detection) { d.ReadAt = d.ReadAt.Add(-10 * time.Minute) })
 	w.detected(bare, func(d *soar.Detection) {
 		d.ReadAt, d.Entity.Name, d.IncidentID = d.ReadAt.Add(-10*time.Minute), "db-01", "another" // claimed
 	})
+	w.recorded("another")
 	w.startAt(time.Minute, "reconcile", "Reconcile", 2*time.Minute)
 	w.startAt(2*time.Minute, "reconcile", "Reconcile", 2*time.Minute) // claimed by then
 	w.at(3*time.Minute, func() {
@@ -109,7 +140,28 @@ func TestReconcileSignalsWhatNobodyClaimed(t *testing.T) {
 	w.plays(2 * day)
 
 	r := w.record()
-	if len(w.records()) != 1 || r.Key != host || r.Brief.Detections != 1 || !slices.Equal(r.Brief.Tactics, []string{"credential-access"}) {
+	if len(w.records()) != 2 || r.Key != host || r.Brief.Detections != 1 || !slices.Equal(r.Brief.Tactics, []string{"credential-access"}) {
 		t.Errorf("%d records, the last is %s with %d detections", len(w.records()), r.Key, r.Brief.Detections)
+	}
+}
+
+// A month of the ledger that nobody needs goes, and the audit log says so.
+func TestReconcileDropsWhatIsOld(t *testing.T) {
+	w := newWorld(t)
+	then := time.Date(2020, 3, 1, 0, 0, 0, 0, time.UTC)
+	old := soar.Detection{Rule: soar.Rule{ID: "r", Level: soar.Low}, Entity: soar.Entity{Family: "host", Name: "h"}, EventTime: then, ReadAt: then}
+	if _, err := w.ledger.Write(context.Background(), []opensearch.Entry{{Detection: old, IndexCreated: then}}); err != nil {
+		t.Fatal(err)
+	}
+	w.start("reconcile", "Reconcile", 2*time.Minute)
+
+	w.plays(time.Hour)
+
+	if left, err := w.state.Indices(context.Background(), opensearch.LedgerPattern); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	entries, err := opensearch.NewAudits(w.state).Entries(context.Background(), "house-"+w.began.UTC().Format("2006.01"))
+	if err != nil || len(entries) != 1 || entries[0].What != "dropped" || entries[0].Subject != "sallyport-detections-2020.03" {
+		t.Errorf("audit: %+v, %v", entries, err)
 	}
 }

@@ -167,6 +167,7 @@ func (w *world) open(c daemon.Config, overlay []fstest.MapFS) {
 		sources = append(sources, own)
 	}
 	house := catalog.House{Ledger: w.ledger, Records: opensearch.NewRecords(w.state), Audits: opensearch.NewAudits(w.state), Frontend: tasks.New(w.front), Tokens: opensearch.NewTokens(w.state, 30, 60, w.env.Now)}
+	house.Watched = func(context.Context) ([]opensearch.Index, error) { return nil, nil } // nothing old is watched
 	w.policy = &policy.Policy{
 		Sources: sources, People: c.People, GrantKey: grant, Systems: c.Systems.CanAct(), Protected: protected, Ledger: w.ledger, Settings: settings, Now: w.env.Now,
 	}

@@ -24,12 +24,15 @@ type House struct {
 	Audits   *opensearch.Audits
 	Tokens   *opensearch.Tokens // of new incidents; nil: none may begin
 	Hunting  *hunting.Hunting
+	Watched  func(context.Context) ([]opensearch.Index, error) // indices of every stream; nil: nobody knows, no month is dropped
 }
 
 // BindRespond says who carries out each step of role respond.
 func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.ClaimDetections, h.Ledger.Claim)
+	activities.Bind(b, activities.FreeClaims, h.freeClaims)
 	activities.Bind(b, activities.ListUnclaimed, h.sweep)
+	activities.Bind(b, activities.DropOld, h.dropOld)
 	activities.Bind(b, activities.SignalIncident, h.Frontend.SignalIncident)
 
 	activities.Bind(b, activities.ReadSettings, h.Policy.ReadSettings)

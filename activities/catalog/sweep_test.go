@@ -115,3 +115,45 @@ func TestSweepTakesTokens(t *testing.T) {
 		t.Errorf("without a token the sweep lists %v", again)
 	}
 }
+
+// TestFreeClaims: what an incident has claimed that neither runs nor has a record is unclaimed again; what any other has
+// claimed stays its own.
+func TestFreeClaims(t *testing.T) {
+	d := newDesk(t, 10)
+	refs := map[string]soar.DetectionRef{}
+	for _, name := range []string{"dead", "replaced", "running", "recorded"} {
+		refs[name] = d.waits(soar.Entity{Family: "host", Name: name})
+		claim := activities.ClaimRequest{Incident: "run-of-" + name, Detections: []soar.DetectionRef{refs[name]}}
+		if _, err := d.ledger.Claim(t.Context(), claim); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.runs["incident/host/running"] = "run-of-running"
+	d.runs["incident/host/replaced"] = "a later run"
+	if _, err := opensearch.NewRecords(d.state).WriteRecord(t.Context(), activities.IncidentRecord{ID: "run-of-recorded", Key: "incident/host/recorded"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"[run-of-dead run-of-replaced] 2", "[] 0"} {
+		value, err := d.env.ExecuteActivity(activities.FreeClaims.Name, activities.SweepRequest{Older: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var freed activities.Freed
+		if err := value.Get(&freed); err != nil || fmt.Sprint(freed.Incidents, " ", freed.Detections) != want {
+			t.Errorf("freed: %v %v, %v; want %s", freed.Incidents, freed.Detections, err, want)
+		}
+	}
+	for name, ref := range refs {
+		detections, err := d.ledger.Detections(t.Context(), []soar.DetectionRef{ref})
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := name == "dead" || name == "replaced"
+		if got := detections[0]; (got.IncidentID == "") != free || got.Rule.Title != "rule" || got.Entity.Name != name {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if found := d.sweeps(); len(found) != 2 || !found["host/dead"] || !found["host/replaced"] {
+		t.Errorf("the sweep lists %v", found)
+	}
+}

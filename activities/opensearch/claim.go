@@ -110,7 +110,8 @@ func (l *Ledger) claimOnce(ctx context.Context, incident string, refs []soar.Det
 	return ours, contested, nil
 }
 
-// appendClaim writes the document back with incident_id set, if nobody has written it since.
+// appendClaim writes the document back with incident_id set, or without one if incident is empty, if nobody has written
+// it since.
 func appendClaim(body *bytes.Buffer, document Document, incident string) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(document.Source, &fields); err != nil {
@@ -120,7 +121,9 @@ func appendClaim(body *bytes.Buffer, document Document, incident string) error {
 	if err != nil {
 		return fmt.Errorf("encode incident id: %w", err)
 	}
-	fields["incident_id"] = id
+	if fields["incident_id"] = id; incident == "" {
+		delete(fields, "incident_id")
+	}
 	action, err := json.Marshal(map[string]any{"index": map[string]any{
 		"_index": document.Index, "_id": document.ID, "if_seq_no": document.SeqNo, "if_primary_term": document.PrimaryTerm,
 	}})

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,6 +38,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.health.ask(steps.Readers)
 	options := worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: d.config.Detect.Slots() + 1}
 	return d.worker(activities.DetectQueue, options, func(w worker.Worker) {
 		activities.Bind(w, activities.ReadSlot, steps.ReadSlot)
@@ -60,4 +62,23 @@ func (d *daemon) library() (*rules.Library, error) {
 // watermarks are those of every stream: all that was acknowledged before has been evaluated.
 func (d *daemon) watermarks(ctx context.Context) (map[string]time.Time, error) {
 	return detect.Watermarks(ctx, opensearch.NewCursors(d.state), d.config.Detect)
+}
+
+// watched are the indices of every stream, closed ones included. Without streams nobody knows what was watched.
+func (d *daemon) watched(ctx context.Context) (all []opensearch.Index, err error) {
+	if len(d.config.Detect.Streams) == 0 {
+		return nil, errors.New("no stream is configured")
+	}
+	for _, stream := range d.config.Detect.Streams {
+		cluster, err := d.cluster(ctx, stream.Cluster)
+		if err != nil {
+			return nil, err
+		}
+		indices, err := cluster.Indices(ctx, stream.Index)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", stream.Name, err)
+		}
+		all = append(all, indices...)
+	}
+	return all, nil
 }

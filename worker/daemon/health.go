@@ -14,10 +14,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// health answers /metrics, /healthz (the process lives) and /readyz (its workers poll and its systems answered).
+// health answers /metrics, /healthz (the process lives) and /readyz (its workers poll, its systems answered, and its
+// streams are read).
 type health struct {
 	mu    sync.Mutex
-	ready map[string]error // what must be ready, and why it is not
+	ready map[string]error          // what must be ready, and why it is not
+	asked []func() map[string]error // more of the same, asked each time
+}
+
+// ask has a part asked each time how it stands.
+func (h *health) ask(how func() map[string]error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked = append(h.asked, how)
 }
 
 // set tells how a part stands; nil is ready.
@@ -42,11 +51,17 @@ func (h *health) readyz(w http.ResponseWriter, _ *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	parts, all := map[string]string{}, len(h.ready) > 0
-	for part, err := range h.ready {
-		parts[part] = "ready"
-		if err != nil {
-			parts[part], all = err.Error(), false
+	note := func(stands map[string]error) {
+		for part, err := range stands {
+			parts[part] = "ready"
+			if err != nil {
+				parts[part], all = err.Error(), false
+			}
 		}
+	}
+	note(h.ready)
+	for _, how := range h.asked {
+		note(how())
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if !all {

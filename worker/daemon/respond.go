@@ -56,6 +56,7 @@ func (d *daemon) house(ctx context.Context, systems *catalog.Systems) (h catalog
 	h.Frontend = frontend.New(d.temporal)
 	burst, perHour := d.config.Detect.NewIncidents.Tokens()
 	h.Tokens = opensearch.NewTokens(d.state, burst, perHour, time.Now)
+	h.Watched = d.watched
 	h.Policy = &policy.Policy{
 		Sources: d.config.Sources(), People: d.config.People, Gateway: gateway, GrantKey: grant, Systems: d.config.Systems.CanAct(),
 		Protected: protected, Ledger: h.Ledger, Settings: d.config.settings(), Now: time.Now,

@@ -19,6 +19,8 @@ import (
 // noRule matches nothing, so that the reader alone is measured.
 type noRule struct{}
 
+func (noRule) MatchAlone([]byte) ([]soar.Detection, error) { return nil, nil }
+
 func (noRule) Match([]byte) ([]soar.Detection, error) { return nil, nil }
 
 // BenchmarkReader reads the same index of a real server bare, page by page with the same client, and by the reader; it

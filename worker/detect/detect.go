@@ -25,6 +25,9 @@ type Matcher interface {
 	// event say (rule, event time, entity, asset, observables, tactics, techniques, CVEs, summary, opens); reader and
 	// ledger fill the rest. An error means that the event can't be read; it is counted, and the stream goes on.
 	Match(source []byte) ([]soar.Detection, error)
+	// MatchAlone is Match for an event on which Match panicked: each rule by itself, so that the one with the bug drops
+	// no other. It tells of that rule.
+	MatchAlone(source []byte) ([]soar.Detection, error)
 }
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.
@@ -47,13 +50,14 @@ type Parts struct {
 	Now       func() time.Time
 }
 
-// Detect carries out the steps of role detect. It keeps nothing between two calls.
+// Detect carries out the steps of role detect. It keeps nothing between two calls but how its readers fare.
 type Detect struct {
 	Parts
 	streams map[string]Stream
 	cursors *opensearch.Cursors
 	ledger  *opensearch.Ledger
 	tokens  *opensearch.Tokens
+	pulse   pulse
 }
 
 // New returns the role's steps; it checks the config and that every stream's cluster and mapping are there.
@@ -73,7 +77,7 @@ func New(parts Parts) (*Detect, error) {
 	burst, perHour := parts.Config.NewIncidents.Tokens()
 	d := &Detect{
 		Parts: parts, streams: map[string]Stream{}, cursors: opensearch.NewCursors(parts.State),
-		ledger: opensearch.NewLedger(parts.State), tokens: opensearch.NewTokens(parts.State, burst, perHour, parts.Now),
+		ledger: opensearch.NewLedger(parts.State), tokens: opensearch.NewTokens(parts.State, burst, perHour, parts.Now), pulse: pulse{now: parts.Now},
 	}
 	for _, stream := range parts.Config.Streams {
 		if _, err := d.cluster(stream); err != nil {

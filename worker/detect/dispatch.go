@@ -72,10 +72,11 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 		owns: func(shardKey) bool { return true }, sink: p.take, save: p.saveCursor,
 		gone: func(context.Context, *opensearch.Position) error { return nil },
 		count: counts{
-			holes: nothing, refreshes: nothing, rewinds: nothing, missing: nothing, failures: d.Metrics.unsignalled.Inc,
-			lag: func(*opensearch.Position, time.Time) {}, forget: func(*opensearch.Position) {},
+			holes: nothing, refreshes: nothing, rewinds: nothing, missing: nothing, closed: nothing, failures: d.Metrics.unsignalled.Inc,
+			unseen: func([]string) {}, // there is no ledger before the first detection
+			lag:    func(*opensearch.Position, time.Time) {}, forget: func(*opensearch.Position) {},
 		},
-		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, saved: d.Now(),
+		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, settled: map[shardKey]bool{}, saved: d.Now(),
 	}
 	return p
 }

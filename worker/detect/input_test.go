@@ -21,6 +21,7 @@ func TestBadInput(t *testing.T) {
 	for id, doc := range map[string]any{
 		"malformed":   map[string]any{"host": 17},
 		"panics":      event{Host: "panic"},
+		"panics-all":  event{Host: "panic-alone"},
 		"no-time":     map[string]any{"host": "h"},
 		"far-future":  map[string]any{"host": "h", "time": "9999-12-31T00:00:00Z"},
 		"long-name":   map[string]any{"host": strings.Repeat("ä", 5000)},
@@ -39,7 +40,7 @@ func TestBadInput(t *testing.T) {
 	b.untilRead("ev-1", "good", 10)
 	ledger := b.ledger()
 	for id, want := range map[string]bool{
-		"malformed": false, "panics": false, "no-time": true, "far-future": true, "long-name": true, "many-keys": true, "ten-mb": true,
+		"malformed": false, "panics": true, "panics-all": false, "no-time": true, "far-future": true, "long-name": true, "many-keys": true, "ten-mb": true,
 		"no-entity": true, "late": true, "nearly-late": true,
 	} {
 		if _, there := ledger["ev-1/"+id]; there != want {
@@ -55,7 +56,7 @@ func TestBadInput(t *testing.T) {
 	if e := ledger["ev-1/no-entity"].Entity.String(); e != "stream/events" {
 		t.Errorf("an event without a host is about %s, want the stream", e)
 	}
-	if b.counter("sallyport_stream_unreadable_total") != 2 || b.counter("sallyport_stream_timeless_total") != 6 {
+	if b.counter("sallyport_stream_unreadable_total") != 2 || b.counter("sallyport_stream_timeless_total") != 7 {
 		t.Errorf("unreadable %v, timeless %v", b.counter("sallyport_stream_unreadable_total"), b.counter("sallyport_stream_timeless_total"))
 	}
 }

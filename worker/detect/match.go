@@ -44,17 +44,27 @@ func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []ope
 	return entries
 }
 
-// errPanic says that a rule has a bug that this event meets.
+// errPanic says that the matcher has a bug that this event meets.
 var errPanic = errors.New("matcher panicked")
 
-// match turns a matcher's panic into an error: a rule must not take the reader down.
-func (s *slot) match(source []byte) (found []soar.Detection, err error) {
+// match tries every rule. A rule must not take the reader down, nor the other rules of its event: when one panics, each
+// is tried by itself.
+func (s *slot) match(source []byte) ([]soar.Detection, error) {
+	found, err := guarded(s.matcher.Match, source)
+	if !errors.Is(err, errPanic) {
+		return found, err
+	}
+	return guarded(s.matcher.MatchAlone, source)
+}
+
+// guarded turns a panic into an error.
+func guarded(match func([]byte) ([]soar.Detection, error), source []byte) (found []soar.Detection, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			found, err = nil, fmt.Errorf("%w: %v", errPanic, reason)
 		}
 	}()
-	return s.matcher.Match(source)
+	return match(source)
 }
 
 // complete bounds what the event says and decides what only the reader knows.

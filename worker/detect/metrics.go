@@ -20,6 +20,8 @@ type Metrics struct {
 	lag         *prometheus.GaugeVec
 	unread      *prometheus.GaugeVec
 	missing     *prometheus.GaugeVec
+	closed      *prometheus.GaugeVec
+	unseen      *prometheus.GaugeVec
 	watermark   *prometheus.GaugeVec
 	signals     *prometheus.CounterVec
 	waiting     prometheus.Gauge
@@ -62,6 +64,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		lag:        gauge("sallyport_stream_lag_documents", "Operations up to the global checkpoint that are not read yet.", "stream", "index", "shard"),
 		unread:     gauge("sallyport_stream_unread_seconds", "For how long a shard has had something unread.", "stream", "index", "shard"),
 		missing:    gauge("sallyport_stream_missing_shards", "Shards without a started primary.", "stream", "slot"),
+		closed:     gauge("sallyport_stream_closed_shards", "Shards of closed indices that were not read to their end; the watermark stands until they are opened or deleted.", "stream", "slot"),
+		unseen:     gauge("sallyport_stream_unseen_patterns", "Parts of the stream's index pattern that match no open index; the watermark stands meanwhile.", "stream", "slot"),
 		watermark:  gauge("sallyport_stream_watermark_timestamp_seconds", "All that was acknowledged before this time has been evaluated.", "stream", "slot"),
 		signals:    counter("sallyport_dispatch_signals_total", "Signals to incidents.", "kind"),
 		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{

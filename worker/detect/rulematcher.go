@@ -40,7 +40,7 @@ func (f *ruleFaults) add(rule string, err error) {
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.told[rule]) > tellEvery {
 		f.told[rule] = now
-		f.log.Error("a rule's condition fails, so it matches nothing: mend it, and give it the event that it fails on", "rule", rule, "error", cut(oneLine(err.Error()), maxSummary))
+		f.log.Error("a rule fails on an event, so it matches nothing there: mend it, and give it the event that it fails on", "rule", rule, "error", cut(oneLine(err.Error()), maxSummary))
 	}
 }
 
@@ -48,7 +48,15 @@ type ruleMatcher struct{ rules *rules.Matcher }
 
 // Match implements Matcher.
 func (r ruleMatcher) Match(source []byte) ([]soar.Detection, error) {
-	matches, err := r.rules.Match(source)
+	return detections(r.rules.Match(source))
+}
+
+// MatchAlone implements Matcher.
+func (r ruleMatcher) MatchAlone(source []byte) ([]soar.Detection, error) {
+	return detections(r.rules.MatchAlone(source))
+}
+
+func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 	if err != nil {
 		return nil, err
 	}

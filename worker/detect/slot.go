@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -22,6 +23,7 @@ type slot struct {
 	matcher Matcher
 	held    opensearch.Held
 	term    activities.SlotTerm
+	unseen  string // parts of the pattern that match no index
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
@@ -42,6 +44,7 @@ func (d *Detect) ReadSlot(ctx context.Context, in activities.SlotRequest) (activ
 		if ctx.Err() != nil {
 			return activities.SlotTerm{Slots: stream.Slots}, nil
 		}
+		d.pulse.note(slotName(stream.Name, in.Slot), err)
 		return activities.SlotTerm{}, retryable{fmt.Errorf("stream %s slot %d: %w", stream.Name, in.Slot, err)}
 	}
 	err = s.run(ctx)
@@ -75,7 +78,7 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 		client: client, pattern: stream.Index, page: stream.Page, lag: *stream.Lag, now: d.Now, log: d.Log.With("stream", stream.Name, "slot", number),
 		owns: func(key shardKey) bool { return key.slotOf(stream.Slots) == number },
 		sink: s.take, gone: s.lose, save: s.saveCursor, count: s.counts(),
-		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(),
+		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, settled: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(),
 	}
 	return s, nil
 }
@@ -86,6 +89,9 @@ func (s *slot) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		began := s.now()
 		err := s.poll(ctx)
+		if ctx.Err() == nil {
+			s.beats(err)
+		}
 		switch {
 		case ctx.Err() != nil:
 		case isFatal(err):
@@ -104,6 +110,14 @@ func (s *slot) run(ctx context.Context) error {
 	return s.store(ctx) // so that the next term begins here
 }
 
+// sayUnseen tells, when it changes, what of the pattern matches no index.
+func (s *slot) sayUnseen(parts string) {
+	if parts != s.unseen && parts != "" {
+		s.log.Error("no index matches: nothing is watched there, and the watermark stands", "pattern", parts)
+	}
+	s.unseen = parts
+}
+
 // forget takes this slot's gauges away: another worker may read it from now on, and says how it stands.
 func (s *slot) forget() {
 	for _, position := range s.positions {
@@ -111,6 +125,8 @@ func (s *slot) forget() {
 	}
 	s.d.Metrics.watermark.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 	s.d.Metrics.missing.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
+	s.d.Metrics.closed.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
+	s.d.Metrics.unseen.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 }
 
 // take makes detections of a page's documents and returns when they are in the ledger.
@@ -165,6 +181,11 @@ func (s *slot) counts() counts {
 		rewinds:   func(n int) { m.rewinds.WithLabelValues(name).Add(float64(n)) },
 		failures:  func() { m.failures.WithLabelValues(name).Inc() },
 		missing:   func(n int) { m.missing.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(n)) },
+		closed:    func(n int) { m.closed.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(n)) },
+		unseen: func(parts []string) {
+			m.unseen.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(len(parts)))
+			s.sayUnseen(strings.Join(parts, ","))
+		},
 		lag: func(p *opensearch.Position, since time.Time) {
 			m.lag.WithLabelValues(shard(p)...).Set(float64(max(0, p.Known-p.Seq)))
 			waiting := 0.0

@@ -52,6 +52,7 @@ type tail struct {
 	seen      []sighting // the last lag+1 looks at the checkpoints, oldest first
 	paces     map[shardKey]*pace
 	vanished  map[shardKey]bool // absent for one look already
+	settled   map[shardKey]bool // closed, and read to its end
 	watermark time.Time
 	behind    bool // the last poll left something unread that may be read
 	dirty     bool
@@ -62,12 +63,14 @@ type tail struct {
 type counts struct {
 	holes, refreshes, rewinds func(n int)
 	failures                  func()
-	missing                   func(n int)
+	missing, closed           func(n int)
+	unseen                    func(parts []string)
 	lag                       func(p *opensearch.Position, since time.Time)
 	forget                    func(p *opensearch.Position)
 }
 
-// sighting is one look at all checkpoints. Complete: every shard had a started primary.
+// sighting is one look at all checkpoints. Complete: every shard had a started primary, and every part of the pattern
+// matched an index, since a source that is not there is no source without events.
 type sighting struct {
 	at       time.Time
 	shards   map[shardKey]opensearch.Shard
@@ -83,7 +86,7 @@ func (t *tail) poll(ctx context.Context) error {
 		t.count.failures()
 		return err
 	}
-	errs := []error{t.dropGone(ctx, look)}
+	errs := []error{t.dropGone(ctx, look), t.settle(ctx, look)}
 	t.seen = append(t.seen, look)
 	if len(t.seen) > t.lag+1 {
 		t.seen = t.seen[len(t.seen)-t.lag-1:]
@@ -152,8 +155,13 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 			look.shards[keyOf(shard)] = shard
 		}
 	}
-	look.complete = missing == 0
+	unseen, err := t.client.Unseen(ctx, t.pattern, indices)
+	if err != nil {
+		return look, err
+	}
+	look.complete = missing == 0 && len(unseen) == 0
 	t.count.missing(missing)
+	t.count.unseen(unseen)
 	return look, nil
 }
 

@@ -8,7 +8,8 @@ import (
 )
 
 // raiseWatermark moves the watermark up to the oldest look if that look missed no shard and all that it saw has been
-// read. It never moves back: a shard that is red, missing or refused stops it.
+// read. It never moves back: a shard that is red, missing or refused stops it, and so does a closed one whose end was not
+// read.
 func (t *tail) raiseWatermark() {
 	if len(t.seen) <= t.lag {
 		return
@@ -18,8 +19,11 @@ func (t *tail) raiseWatermark() {
 		return
 	}
 	for key, position := range t.positions {
-		if _, seen := then.shards[key]; !seen && position.Known > position.Seq {
-			return // it was closed, or not there for a moment, and has something unread
+		if _, seen := then.shards[key]; seen {
+			continue
+		}
+		if _, back := t.seen[len(t.seen)-1].shards[key]; back && position.Known > position.Seq || !back && !t.settled[key] {
+			return // it was closed, or not there for a moment, and has something unread; or nobody knows
 		}
 	}
 	for key, shard := range then.shards {
@@ -29,6 +33,41 @@ func (t *tail) raiseWatermark() {
 		}
 	}
 	t.watermark, t.dirty = then.at, true
+}
+
+// settle asks closed indices up to where they go: what was acknowledged after the last look before the closing, no look
+// has seen. A closed shard that was read to its end stops no watermark; of another one the end is known, should it be
+// deleted.
+func (t *tail) settle(ctx context.Context, look sighting) error {
+	asked := map[shardKey]bool{}
+	for key := range t.positions {
+		if _, open := look.shards[key]; open {
+			delete(t.settled, key)
+		} else if look.indices[key.uuid].Closed && !t.settled[key] {
+			asked[key] = true
+		}
+	}
+	t.count.closed(0)
+	if len(asked) == 0 {
+		return nil
+	}
+	closed, err := t.client.ClosedPrimaries(ctx, t.pattern)
+	for _, shard := range closed {
+		key := keyOf(shard)
+		if position := t.positions[key]; asked[key] && position.History == shard.History {
+			t.dirty = t.dirty || shard.Checkpoint > position.Known
+			position.Known = max(position.Known, shard.Checkpoint)
+			t.settled[key] = position.Seq >= shard.Checkpoint
+		}
+	}
+	unread := 0
+	for key := range asked {
+		if !t.settled[key] {
+			unread++
+		}
+	}
+	t.count.closed(unread)
+	return err
 }
 
 // dropGone finds indices that were deleted: their shards are absent from two looks in a row, and the cluster knows the
@@ -55,6 +94,7 @@ func (t *tail) dropGone(ctx context.Context, look sighting) error {
 		t.count.forget(position)
 		delete(t.positions, key)
 		delete(t.vanished, key)
+		delete(t.settled, key)
 		delete(t.paces, key)
 		t.dirty = true
 	}

@@ -230,8 +230,9 @@ func (c *Cluster) getDocument(in *call, id string) reply {
 func (c *Cluster) getMany(in *call) reply {
 	var body struct {
 		Docs []struct {
-			Index string `json:"_index"`
-			ID    string `json:"_id"`
+			Index  string `json:"_index"`
+			ID     string `json:"_id"`
+			Source *bool  `json:"_source"`
 		} `json:"docs"`
 	}
 	if json.Unmarshal(in.body, &body) != nil || len(body.Docs) == 0 {
@@ -243,6 +244,9 @@ func (c *Cluster) getMany(in *call) reply {
 		one := object(c.getDocument(in, wanted.ID).body)
 		if failed, is := one["error"]; is {
 			one = map[string]any{"_index": wanted.Index, "_id": wanted.ID, "error": failed}
+		}
+		if wanted.Source != nil && !*wanted.Source {
+			delete(one, "_source")
 		}
 		docs[i] = one
 	}

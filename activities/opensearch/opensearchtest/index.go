@@ -211,7 +211,7 @@ func (c *Cluster) manageIndex(in *call) reply {
 }
 
 func (c *Cluster) deleteIndices(expression string, strict bool) reply {
-	found, err := c.resolve(expression, strict)
+	found, err := c.find(expression, wanting{strict: strict, open: true, closed: true, readsClosed: true})
 	if err != nil {
 		return replyTo(err)
 	}
