@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,13 +22,19 @@ type readers struct {
 	terms  map[string][]time.Time // when each term of a reader began
 	at     map[string]int         // readers of one slot that are at it now
 	beside int                    // terms that began while another of the slot ran
-	broken bool
+	slots  int                    // of the stream, as the workers' config has it now; 0: it is in none
+	broken bool                   // no worker can do anything
 }
 
 func newReaders(w *world) *readers {
-	r := &readers{w: w, terms: map[string][]time.Time{}, at: map[string]int{}}
+	r := &readers{w: w, slots: 2, terms: map[string][]time.Time{}, at: map[string]int{}}
 	activities.Bind(w.env, activities.ReadSlot, func(ctx context.Context, in activities.SlotRequest) (activities.SlotTerm, error) {
-		return activities.SlotTerm{}, r.lease(ctx, fmt.Sprintf("%s/%d", in.Stream, in.Slot), in.Term, activities.SlotTerm{})
+		name := fmt.Sprintf("%s/%d of %d", in.Stream, in.Slot, in.Slots)
+		if slots := r.configured(); slots != in.Slots { // a worker of another config does not begin
+			r.note(name)
+			return activities.SlotTerm{Slots: slots}, nil
+		}
+		return activities.SlotTerm{}, r.lease(ctx, name, in.Term, activities.SlotTerm{Slots: in.Slots})
 	})
 	activities.Bind(w.env, activities.Dispatch, func(ctx context.Context, in activities.DispatchRequest) (activities.DispatchTerm, error) {
 		return activities.DispatchTerm{}, r.lease(ctx, "dispatcher", in.Term, activities.DispatchTerm{})
@@ -35,10 +42,23 @@ func newReaders(w *world) *readers {
 	return r
 }
 
-func (r *readers) lease(ctx context.Context, name string, term time.Duration, result any) error {
+func (r *readers) configured() int { r.mu.Lock(); defer r.mu.Unlock(); return r.slots }
+
+// configures brings another config to the workers.
+func (r *readers) configures(after time.Duration, slots int) {
+	r.w.at(after, func() { r.mu.Lock(); r.slots = slots; r.mu.Unlock() })
+}
+
+func (r *readers) note(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.terms[name] = append(r.terms[name], r.w.env.Now())
+}
+
+func (r *readers) lease(ctx context.Context, name string, term time.Duration, result any) error {
+	r.note(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.broken {
 		return activities.Permanent(errors.New("the config has no such stream"))
 	}
@@ -89,11 +109,57 @@ func TestReadersTakeTermsOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// A stream that the config no longer has is asked for once a minute, not all the time.
+// Each term says how many slots the config has; another number divides the stream anew.
+func TestAStreamIsDividedAsTheConfigSays(t *testing.T) {
+	w := newWorld(t)
+	readers := newReaders(w)
+	w.start("stream/wazuh", "Stream", "wazuh", 2)
+	readers.configures(time.Hour-time.Minute, 3)
+
+	w.plays(2*time.Hour + time.Minute)
+
+	for name, want := range map[string]int{"wazuh/0 of 2": 7, "wazuh/1 of 2": 7, "wazuh/0 of 3": 7, "wazuh/1 of 3": 7, "wazuh/2 of 3": 7} {
+		if got := len(readers.terms[name]); got < want-1 || got > want {
+			t.Errorf("%s was asked %d times, want %d", name, got, want)
+		}
+	}
+	if readers.beside != 0 {
+		t.Errorf("%d terms beside another", readers.beside)
+	}
+}
+
+// A stream that is in no config any more ends, and says so; one that an old worker does not know yet goes on.
+func TestAStreamThatWasRemovedEnds(t *testing.T) {
+	w := newWorld(t)
+	readers := newReaders(w)
+	w.mayFail = true
+	w.start("stream/wazuh", "Stream", "wazuh", 2)
+	readers.configures(55*time.Minute, 0)
+	readers.configures(61*time.Minute+30*time.Second, 2) // two terms had missed it by then
+	w.at(90*time.Minute, func() {
+		if !w.front.running["stream/wazuh"] {
+			t.Error("it ended, and is configured")
+		}
+	})
+	readers.configures(95*time.Minute, 0)
+	w.at(2*time.Hour, func() {
+		if w.front.running["stream/wazuh"] {
+			t.Error("it runs, and no config has it")
+		}
+	})
+
+	w.plays(3 * time.Hour)
+
+	if len(w.front.failed) == 0 || !strings.Contains(w.front.failed[0].Error(), "stream wazuh is in no config any more") {
+		t.Errorf("it ended with %v", w.front.failed)
+	}
+}
+
+// What no retry mends is asked for once a minute, not all the time.
 func TestATermThatFailsRestsAMinute(t *testing.T) {
 	w := newWorld(t)
 	readers := newReaders(w)
-	readers.broken = true
+	readers.broken, readers.slots = true, 1
 	w.start("stream/wazuh", "Stream", "wazuh", 1)
 	w.start("dispatcher", "Dispatcher")
 	w.at(30*time.Minute+30*time.Second, func() { readers.broken = false })
