@@ -25,6 +25,13 @@ var (
 	ListContainments = Step[None, Containments]{"ListContainments"}
 	// RunningContainments says which of the given containments have a running workflow.
 	RunningContainments = Step[ContainmentIDs, ContainmentIDs]{"RunningContainments"}
+	// ReadLimits returns what is kept of limits and kill switch outside Temporal; what the register has beside it is
+	// counted too.
+	ReadLimits = Step[None, LimitsState]{"ReadLimits"}
+	// KeepLimits keeps how limits and kill switch stand: should their workflow get lost, the next one goes on from there.
+	KeepLimits = Step[LimitsState, None]{"KeepLimits"}
+	// StartLimits starts the limits' workflow where none runs, and says whether it had to.
+	StartLimits = Step[None, Started]{"StartLimits"}
 	// SignalIncident delivers news by signal-with-start.
 	SignalIncident = Step[News, None]{"SignalIncident"}
 )
@@ -155,6 +162,27 @@ type SwitchState struct {
 	Reason string       `json:"reason,omitempty"`
 	Since  time.Time    `json:"since,omitzero"`
 	Used   []LimitState `json:"used,omitempty"`
+}
+
+// LimitsState is what the limits know; it goes from run to run, and is kept in the state cluster.
+type LimitsState struct {
+	Switch SwitchState `json:"switch"`
+	Taken  []Taken     `json:"taken"`
+	// Revision counts the changes; 0: nobody has read yet how they stood.
+	Revision int64 `json:"revision"`
+}
+
+// Taken is room that an action took.
+type Taken struct {
+	ActionID string    `json:"action_id"`
+	Kind     string    `json:"kind"`
+	Cap      int       `json:"cap"`
+	Until    time.Time `json:"until"`
+}
+
+// Started tells whether a workflow had to be started.
+type Started struct {
+	Started bool `json:"started"`
 }
 
 // LimitState is how much of a kind's room is used.

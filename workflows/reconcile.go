@@ -18,6 +18,8 @@ type Reconciled struct {
 	Live      int `json:"live"`      // entries of the register that are not over
 	Restarted int `json:"restarted"` // of these, had no workflow and have one now
 	Signalled int `json:"signalled"` // incidents that were told again of unclaimed detections
+	// Limits tells that the workflow of limits and kill switch had ended and was started again.
+	Limits bool `json:"limits,omitempty"`
 }
 
 // Reconcile covers what Temporal alone can't promise, such as a lost database: each live entry of the register gets its
@@ -26,13 +28,35 @@ type Reconciled struct {
 // One that fails keeps none of the others.
 func Reconcile(ctx workflow.Context, older time.Duration) (r Reconciled, err error) {
 	ctx = workflow.WithActivityOptions(ctx, quick)
+	if failed := r.limits(ctx); failed != nil {
+		err = fmt.Errorf("reconcile limits: %w", failed)
+	}
 	if failed := r.restart(ctx); failed != nil {
-		err = fmt.Errorf("reconcile containments: %w", failed)
+		err = errors.Join(err, fmt.Errorf("reconcile containments: %w", failed))
 	}
 	if failed := r.sweep(ctx, older); failed != nil {
 		err = errors.Join(err, fmt.Errorf("sweep: %w", failed))
 	}
 	return r, err
+}
+
+// limits starts the limits where somebody ended them, and says so: they go on from what was kept.
+func (r *Reconciled) limits(ctx workflow.Context) error {
+	started, err := do(ctx, activities.StartLimits, activities.None{})
+	if err != nil || !started.Started {
+		return err
+	}
+	r.Limits = true
+	info := workflow.GetInfo(ctx).WorkflowExecution
+	_, err = do(ctx, activities.Audit, activities.AuditEntry{
+		Chain: activities.HouseChain, Cause: info.ID + "/" + info.RunID + "/limits", At: workflow.Now(ctx).UTC(), Actor: activities.ActorReconcile, What: "restarted",
+		Subject: "limits and kill switch",
+	})
+	tellPeople(ctx, activities.Message{
+		Workflow: activities.LimitsID, Level: "ERROR", Key: info.RunID + "/limits",
+		Text: "The workflow of limits and kill switch had ended, and runs again from what was kept. Nothing began meanwhile. Who ended it?",
+	})
+	return err
 }
 
 func (r *Reconciled) sweep(ctx workflow.Context, older time.Duration) (err error) {

@@ -108,13 +108,13 @@ func (f *frontend) up() error {
 	return nil
 }
 
-// UpdateWithStartWorkflow implements client.Client, for workflows that run.
-func (f *frontend) UpdateWithStartWorkflow(ctx context.Context, o client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+// UpdateWorkflow implements client.Client, for workflows that run.
+func (f *frontend) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 	got := &answer{done: make(chan struct{})}
 	var failed error
 	err := f.onStage(ctx, func() {
 		if failed = f.up(); failed == nil {
-			failed = f.update(o.UpdateOptions.WorkflowID, o.UpdateOptions.UpdateName, got, o.UpdateOptions.Args...)
+			failed = f.update(o.WorkflowID, o.UpdateName, got, o.Args...)
 		}
 	})
 	if err := errors.Join(err, failed); err != nil {
@@ -134,9 +134,9 @@ func (f *frontend) update(id, name string, got *answer, args ...any) error {
 	return f.env.UpdateWorkflowByID(id, name, fmt.Sprint("update-", f.updates), got, args...)
 }
 
-// NewWithStartWorkflowOperation implements client.Client.
-func (f *frontend) NewWithStartWorkflowOperation(client.StartWorkflowOptions, any, ...any) client.WithStartWorkflowOperation {
-	return nil
+// ExecuteWorkflow implements client.Client.
+func (f *frontend) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, kind any, args ...any) (client.WorkflowRun, error) {
+	return nil, f.onStage(ctx, func() { f.env.SignalWorkflow(deliverSignal, delivery{ID: o.ID, Type: kind.(string), Args: args}) })
 }
 
 // QueryWorkflow implements client.Client.

@@ -50,6 +50,9 @@ func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.Confirm, h.Envelope.Confirm)
 	activities.Bind(b, activities.Release, h.Envelope.Release)
 	activities.Bind(b, activities.ListContainments, h.Envelope.ListContainments)
+	activities.Bind(b, activities.ReadLimits, h.Envelope.ReadLimits)
+	activities.Bind(b, activities.KeepLimits, h.Envelope.KeepLimits)
+	activities.Bind(b, activities.StartLimits, h.Frontend.StartLimits)
 	activities.Bind(b, activities.SendWish, h.Frontend.SendWish)
 	activities.Bind(b, activities.RunningContainments, h.Frontend.RunningContainments)
 

@@ -18,7 +18,7 @@ func (e *Envelope) audit(ctx context.Context, c soar.Containment, what string) e
 		actor = cmp.Or(c.ReleasedBy, actor)
 	}
 	_, err := e.Audit(ctx, activities.AuditEntry{
-		Chain: cmp.Or(c.Incident, "house"), Cause: cause(ctx) + "/" + what + "/" + c.Action.ID,
+		Chain: cmp.Or(c.Incident, activities.HouseChain), Cause: cause(ctx) + "/" + what + "/" + c.Action.ID,
 		At: e.Now(), Actor: actor, What: what, Subject: c.Action.String(), Detail: facts(c),
 	})
 	if err != nil {
