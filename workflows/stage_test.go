@@ -15,6 +15,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/sallyport-soar/sallyport/activities"
 )
 
 // stage is where the house's workflows play in virtual time: the environment's one root workflow, which starts every
@@ -71,6 +73,7 @@ type frontend struct {
 	env     *testsuite.TestWorkflowEnvironment
 	running map[string]bool
 	updates int
+	wishes  []activities.Wish                 // that were sent to devices
 	results map[string]converter.EncodedValue // of what ended well, by workflow id
 	failed  []error                           // how the others ended
 	down    bool                              // nobody answers
@@ -95,6 +98,9 @@ func (f *frontend) SignalWithStartWorkflow(ctx context.Context, id, signal strin
 	var failed error
 	err := f.onStage(ctx, func() {
 		if failed = f.up(); failed == nil {
+			if wish, ok := payload.(activities.Wish); ok {
+				f.wishes = append(f.wishes, wish)
+			}
 			f.env.SignalWorkflow(deliverSignal, delivery{ID: id, Type: kind.(string), Args: args, Signal: signal, Payload: payload})
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -90,7 +91,7 @@ func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []s
 		batch[n].For = max(held[i].Expires.Sub(e.Now()), time.Second) // a system that ends its entries by itself ends them then
 	}
 	if err := driver.Apply(ctx, batch); err != nil {
-		return fmt.Errorf("apply: %w", err)
+		return e.notApplied(ctx, held, going, fmt.Errorf("apply: %w", err))
 	}
 	now := e.Now()
 	for _, i := range going {
@@ -105,9 +106,33 @@ func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []s
 	return nil
 }
 
-// unread registers that the going ones were asked for and that nobody could look: should no retry come, the register
+// notApplied says what an error of Apply means: that nothing was asked for, if that is sure of this attempt and of those
+// before it. Else the register says from now on that it is not known.
+func (e *Envelope) notApplied(ctx context.Context, held []soar.Containment, going []int, err error) error {
+	before := slices.ContainsFunc(going, func(i int) bool { return held[i].State != soar.Planned })
+	if activities.IsNotAsked(err) && !before {
+		return err
+	}
+	if failed := e.unread(ctx, held, going); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return activities.Asked(err)
+}
+
+// surviving is the time in which what was done is written down, also when the step's own is over.
+const surviving = 20 * time.Second
+
+// survive returns a context for writing down what was done: a deadline that passed, or a worker that stops, must not
+// leave the register saying less than what is in force.
+func survive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), surviving)
+}
+
+// unread registers that the going ones were asked for, as far as is known, and that nobody could look: should no retry come, the register
 // does not say that nothing was done.
 func (e *Envelope) unread(ctx context.Context, held []soar.Containment, going []int) error {
+	ctx, cancel := survive(ctx)
+	defer cancel()
 	for _, i := range going {
 		if held[i].State != soar.Planned {
 			continue
@@ -133,6 +158,8 @@ func (e *Envelope) readBack(ctx context.Context, driver activities.Driver, held 
 	if err != nil {
 		return err
 	}
+	ctx, cancel := survive(ctx)
+	defer cancel()
 	for n, i := range going {
 		before := held[i].State
 		e.settle(&held[i], seen[n])

@@ -34,7 +34,7 @@ func (e *Envelope) stillMay(ctx context.Context, driver activities.Driver, order
 	if ctx.Err() != nil {
 		return mine, false, fmt.Errorf("carry out: %w", ctx.Err())
 	}
-	mine, err = e.mayNot(ctx, driver, mine, reason)
+	mine, err = e.withdraw(ctx, driver, mine, reason)
 	return mine, false, err
 }
 
@@ -56,19 +56,6 @@ func (e *Envelope) mayGoOn(ctx context.Context, mine soar.Containment) error {
 		return err
 	}
 	return e.checkSwitch(ctx)
-}
-
-// mayNot ends an order that may not go on, unless only the kill switch says so and it turns out to be in force since
-// before: then that is registered, and it stays.
-func (e *Envelope) mayNot(ctx context.Context, driver activities.Driver, mine soar.Containment, reason error) (soar.Containment, error) {
-	if mine.State != soar.Unconfirmed || e.mayStand(mine) != nil {
-		return e.withdraw(ctx, driver, mine, reason)
-	}
-	held := []soar.Containment{mine}
-	if err := e.readBack(ctx, driver, held, []int{0}); err != nil || held[0].State == soar.Contained {
-		return held[0], err
-	}
-	return e.withdraw(ctx, driver, mine, reason)
 }
 
 // withdraw refuses an admitted order: whatever an attempt that was cut off left of it is undone first.

@@ -1,11 +1,12 @@
 package effect_test
 
 import (
-	"slices"
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/effect"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
@@ -47,33 +48,89 @@ func TestUnconfirmedAsksAgain(t *testing.T) {
 	}
 }
 
-// The kill switch stops what is new: what turns out to be in force since before stays, and is registered.
-func TestKillSwitchLeavesWhatIsInForce(t *testing.T) {
+// What was read back stays, whatever happens; it is not put back on what is protected by now.
+func TestWhatIsContainedIsNotPutBackOnProtected(t *testing.T) {
 	w := newWorld(t)
 	order := w.block("i1-1-0", attacker)
 	w.admit(order)
-	w.firewall.blind = true
 	w.carryOut(order)
-	w.firewall.wants[attacker] = []string{"i1-1-0"} // it was slow
 	w.house.halted = true
+	w.firewall.wants[attacker] = nil
 	if held := w.carryOut(order)[0]; held.State != soar.Contained {
-		t.Errorf("in force since before the switch, it is %+v", held)
+		t.Errorf("halted, and what stands is %+v", held)
 	}
 	w.inForce(attacker)
 	discover(t, w.Protected, surroundings(t, attacker))
-	w.firewall.blind, w.firewall.wants[attacker] = false, nil
+	w.firewall.wants[attacker] = nil
 	if held := w.carryOut(order)[0]; held.State != soar.Contained {
 		t.Errorf("what stands is %+v", held)
 	}
-	w.inForce() // it is not put back on what is protected now
-	if want := []string{"admitted", "unconfirmed", "contained"}; !slices.Equal(w.said(), want) {
-		t.Errorf("the audit log says %v, want %v", w.said(), want)
-	}
+	w.inForce()
 }
 
 func discover(t *testing.T, p *effect.Protected, s effect.Surroundings) {
 	t.Helper()
 	if err := p.Discover(t.Context(), s); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What an error of a driver means: sure that nothing was asked, the order waits; else it is unconfirmed from then on.
+func TestAnErrorTellsWhetherSomethingWasAsked(t *testing.T) {
+	w := newWorld(t)
+	order := w.block("i1-1-0", attacker)
+	batch := activities.Batch{System: "pfsense", Orders: []activities.Order{order}}
+	w.admit(order)
+	for _, step := range []struct {
+		cut   func()
+		state soar.State
+		asked bool
+	}{
+		{func() { w.firewall.down = 1 }, soar.Planned, false},
+		{func() { w.firewall.cutAfter = 1 }, soar.Unconfirmed, true},
+		{func() { w.firewall.down = 1 }, soar.Unconfirmed, true}, // by the attempt before
+	} {
+		step.cut()
+		_, err := w.CarryOut(t.Context(), batch)
+		if err == nil || activities.IsNotAsked(err) == step.asked {
+			t.Errorf("%v, want asked %v", err, step.asked)
+		}
+		if mine, _ := w.registered(order); mine.State != step.state || mine.AppliedAt != nil {
+			t.Errorf("the register says %+v, want %s", mine, step.state)
+		}
+	}
+	if held := w.carryOut(order)[0]; held.State != soar.Contained {
+		t.Errorf("then it is %+v", held)
+	}
+}
+
+// The step's own time is over, or its worker stops: what was done is written down all the same.
+func TestWhatWasDoneIsWrittenThoughTheStepIsOver(t *testing.T) {
+	w := newWorld(t)
+	order := w.block("i1-1-0", attacker)
+	batch := activities.Batch{System: "pfsense", Orders: []activities.Order{order}}
+	w.admit(order)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.firewall.applied, w.firewall.dark = cancel, true
+	if _, err := w.CarryOut(ctx, batch); err == nil {
+		t.Error("nobody could look, and that is no error")
+	}
+	if mine, _ := w.registered(order); mine.State != soar.Unconfirmed || mine.AppliedAt == nil {
+		t.Errorf("asked for, the register says %+v", mine)
+	}
+	w.firewall.dark = false
+	ctx, w.firewall.applied = context.WithCancel(t.Context())
+	if settled, err := w.CarryOut(ctx, batch); err != nil || settled.Containments[0].State != soar.Contained {
+		t.Errorf("seen in the last moment: %+v, %v", settled, err)
+	}
+	if mine, _ := w.registered(order); mine.State != soar.Contained {
+		t.Errorf("seen, the register says %+v", mine)
+	}
+	ctx, w.firewall.applied = context.WithCancel(t.Context())
+	if settled, err := w.Release(ctx, batch); err != nil || settled.Containments[0].State != soar.Released {
+		t.Errorf("gone in the last moment: %+v, %v", settled, err)
+	}
+	if mine, _ := w.registered(order); mine.State != soar.Released {
+		t.Errorf("gone, the register says %+v", mine)
 	}
 }

@@ -29,6 +29,8 @@ type firewall struct {
 	deaf      bool                // it keeps everything that it should let go
 	cutBefore int                 // so many calls lose their connection before the effect
 	cutAfter  int                 // so many lose it after
+	down      int                 // so many find nobody who takes them
+	applied   func()              // called when a change has taken effect
 }
 
 var errCut = errors.New("connection cut")
@@ -55,12 +57,19 @@ func (f *firewall) change(batch []soar.Action, change func(soar.Action)) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down > 0 {
+		f.down--
+		return activities.NotAsked(errCut)
+	}
 	if f.cutBefore > 0 {
 		f.cutBefore--
 		return errCut
 	}
 	for _, a := range batch {
 		change(a)
+	}
+	if f.applied != nil {
+		f.applied()
 	}
 	if f.cutAfter > 0 {
 		f.cutAfter--
