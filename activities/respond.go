@@ -19,6 +19,8 @@ var (
 	// Release ends a batch of containments on one system and reads back that each is gone. It asks for no approval and
 	// obeys no limit and no kill switch: ending is always allowed. Undo runs when the last holder of a target lets go.
 	Release = Step[Batch, Settled]{"Release"}
+	// Forget gives a release up that can't be read back, by the word of two people: the register lists it no more.
+	Forget = Step[ForgetRequest, soar.Containment]{"Forget"}
 	// SendWish puts an order (or its end) into the device's workflow, starting it where none runs.
 	SendWish = Step[Wish, None]{"SendWish"}
 	// ListContainments lists the register's entries that are not over.
@@ -62,6 +64,21 @@ func (b Batch) String() string {
 	}
 	return b.System
 }
+
+// ForgetRequest gives a release up. Decisions are of two people or more, signed with their own keys.
+type ForgetRequest struct {
+	Order     Order           `json:"order"`
+	Decisions []soar.Decision `json:"decisions"`
+}
+
+// ForgetPeople is how many people it takes.
+const ForgetPeople = 2
+
+// ForgetID is the request under which people decide that a containment's release is given up.
+func ForgetID(actionID string) string { return "forget/" + actionID }
+
+// String is the request's line on the analysts' screen.
+func (r ForgetRequest) String() string { return r.Order.String() }
 
 // Settled answers a batch, one containment per order in the batch's order.
 type Settled struct {
@@ -109,7 +126,7 @@ const (
 	HaltUpdate      = "Halt"    // Switch -> SwitchState
 	ResumeUpdate    = "Resume"  // Switch -> SwitchState
 	LimitsQuery     = "limits"  // -> SwitchState
-	DecideUpdate    = "Decide"  // soar.Decision -> soar.Outcome, on an incident or remediation
+	DecideUpdate    = "Decide"  // soar.Decision -> soar.Outcome, on an incident or remediation; on a containment: to forget it
 	StateQuery      = "state"   // -> the workflow's state for people
 	FactsHeartbeat  = 10 * time.Second
 	MaxPayloadBytes = 32 << 10

@@ -34,6 +34,8 @@ type Ending struct {
 	By      string    `json:"by"` // a person, or "expiry"
 	Began   time.Time `json:"began"`
 	Alarmed bool      `json:"alarmed,omitempty"` // people were told that it does not succeed
+	// Given are the people's decisions to give it up.
+	Given []soar.Decision `json:"given,omitempty"`
 }
 
 // startContain starts a containment that no end of the incident ends. ABANDON covers close, failure, termination and
@@ -59,6 +61,9 @@ func startContain(ctx workflow.Context, in Containing) error {
 func Contain(ctx workflow.Context, in Containing) (soar.Containment, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	c := containment{in: in}
+	if err := c.hearForget(ctx); err != nil {
+		return soar.Containment{}, err
+	}
 	if c.in.End == nil {
 		held, err := c.begin(ctx)
 		if err != nil {
@@ -280,16 +285,15 @@ func (c *containment) release(ctx workflow.Context) (soar.Containment, error) {
 				Text: "Can't release " + c.in.Order.String() + " for ten minutes. Sallyport goes on trying; look at the system.",
 			})
 		}
-		_ = workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "release again"}).Get(ctx, nil)
+		options := workflow.AwaitOptions{Timeout: pause, TimerOptions: workflow.TimerOptions{Summary: "release again"}}
+		if _, err := workflow.AwaitWithOptions(ctx, options, c.givenUp); err != nil {
+			return *c.in.Held, err
+		}
+		if c.givenUp() {
+			return do(workflow.WithActivityOptions(ctx, patient), activities.Forget, activities.ForgetRequest{Order: c.in.Order, Decisions: end.Given})
+		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return *c.in.Held, workflow.NewContinueAsNewError(ctx, Contain, c.in)
 		}
-	}
-}
-
-// tellPeople tells; what can't be told is logged.
-func tellPeople(ctx workflow.Context, m activities.Message) {
-	if _, err := do(workflow.WithActivityOptions(ctx, toldOnce), activities.TellPeople, m); err != nil {
-		workflow.GetLogger(ctx).Warn("people not told", "text", m.Text, "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/effect"
@@ -49,6 +50,7 @@ func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.CarryOut, h.Envelope.CarryOut)
 	activities.Bind(b, activities.Confirm, h.Envelope.Confirm)
 	activities.Bind(b, activities.Release, h.Envelope.Release)
+	activities.Bind(b, activities.Forget, h.forget)
 	activities.Bind(b, activities.ListContainments, h.Envelope.ListContainments)
 	activities.Bind(b, activities.ReadLimits, h.Envelope.ReadLimits)
 	activities.Bind(b, activities.KeepLimits, h.Envelope.KeepLimits)
@@ -122,4 +124,26 @@ func (s *Systems) runPlaybook(ctx context.Context, req activities.PlaybookReques
 		return activities.PlaybookReport{}, activities.Permanent(errNoAnsible)
 	}
 	return s.ansible.RunPlaybook(ctx, req)
+}
+
+// forget verifies the people anew: that a workflow says so is not enough.
+func (h House) forget(ctx context.Context, req activities.ForgetRequest) (soar.Containment, error) {
+	action := req.Order.Action
+	var people []string
+	for _, d := range req.Decisions {
+		if d.Request != activities.ForgetID(action.ID) || d.Digest != action.Digest() || d.Method != policy.MethodCLI || !d.Approve {
+			return soar.Containment{}, activities.Permanent(errors.New("a decision about something else"))
+		}
+		verified, err := h.Policy.VerifyDecision(ctx, activities.Claim{Decision: d, Actions: []soar.Action{action}, Approved: people, At: d.SignedAt})
+		if err != nil {
+			return soar.Containment{}, err
+		}
+		if !slices.Contains(people, verified.Person) {
+			people = append(people, verified.Person)
+		}
+	}
+	if len(people) < activities.ForgetPeople {
+		return soar.Containment{}, activities.Permanent(fmt.Errorf("%d of %d people gave it up", len(people), activities.ForgetPeople))
+	}
+	return h.Envelope.Forget(ctx, action, people)
 }

@@ -14,7 +14,7 @@ import (
 // audit appends what became of a containment. The line's cause is the activity that runs, so a retry finds its own.
 func (e *Envelope) audit(ctx context.Context, c soar.Containment, what string) error {
 	actor := activities.ActorEnvelope
-	if what == string(soar.Released) && c.ReleasedBy != "expiry" {
+	if (what == string(soar.Released) || what == "forgotten") && c.ReleasedBy != "expiry" {
 		actor = cmp.Or(c.ReleasedBy, actor)
 	}
 	_, err := e.Audit(ctx, activities.AuditEntry{

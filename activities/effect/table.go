@@ -50,6 +50,7 @@ func inside() []Row {
 		{"dispatch", "opensearch", "Dispatch", "cursor by compare-and-set; signals by workflow id", "the cursor says how far an earlier term came; what is signalled twice is claimed once", "signal accepted, then the cursor's compare-and-set", Until},
 		{"claim", "opensearch", "ClaimDetections", "incident_id on the detection, by compare-and-set", "the detection bears this incident's id", "the documents read back with this incident's id", Until},
 		{"admit", "opensearch", "Admit", "action id in the register's entry of the target", "the entry lists the action as a holder", "the entry is acknowledged", Until},
+		{"forget", "opensearch", "Forget", "action id in the register's entry of the target", "the entry says that the action is over", "the entry is acknowledged", Until},
 		{"reserve", "temporal", "Admit", "action id in the limits' state", "the workflow knows the action's reservation", "the update completed", Until},
 		{"keep limits", "opensearch", "KeepLimits", "the register's document limits, by its revision", "the document bears this revision or a higher one", "the document is acknowledged", Until},
 		{"start limits", "temporal", "StartLimits", "workflow id of the limits", "a workflow of that id runs", "the server says that it runs", Until},
