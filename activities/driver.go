@@ -20,7 +20,8 @@ type Driver interface {
 	Observe(ctx context.Context, batch []soar.Action) ([]Observation, error)
 	// Apply puts the batch in force and marks each entry with its action's id. What an earlier attempt already put
 	// there is adopted, not repeated. Where the system's entries end by themselves, they are set to end after the
-	// action's For, also those that are there: so a hold is renewed.
+	// action's For, also those that are there: so a hold is renewed. An error that came before anything was asked of the
+	// system is marked with NotAsked.
 	Apply(ctx context.Context, batch []soar.Action) error
 	// Undo removes what these actions put there, and nothing else: neither another action's hold on the same target
 	// nor an administrator's entry.

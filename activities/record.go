@@ -119,7 +119,10 @@ const (
 	ActorEnvelope    = "sallyport/envelope"    // what was admitted, carried out, read back and released
 )
 
-// AuditEntry is one line of a chain. Chain is the incident's id, or "house" for what stands outside incidents.
+// HouseChain is the audit chain of what stands outside incidents.
+const HouseChain = "house"
+
+// AuditEntry is one line of a chain. Chain is the incident's id, or HouseChain for what stands outside incidents.
 type AuditEntry struct {
 	Chain   string         `json:"chain"`
 	Cause   string         `json:"cause"` // workflow, run and event: the same cause is written once

@@ -19,12 +19,21 @@ var (
 	// Release ends a batch of containments on one system and reads back that each is gone. It asks for no approval and
 	// obeys no limit and no kill switch: ending is always allowed. Undo runs when the last holder of a target lets go.
 	Release = Step[Batch, Settled]{"Release"}
+	// Forget gives a release up that can't be read back, by the word of two people: the register lists it no more.
+	Forget = Step[ForgetRequest, soar.Containment]{"Forget"}
 	// SendWish puts an order (or its end) into the device's workflow, starting it where none runs.
 	SendWish = Step[Wish, None]{"SendWish"}
 	// ListContainments lists the register's entries that are not over.
 	ListContainments = Step[None, Containments]{"ListContainments"}
 	// RunningContainments says which of the given containments have a running workflow.
 	RunningContainments = Step[ContainmentIDs, ContainmentIDs]{"RunningContainments"}
+	// ReadLimits returns what is kept of limits and kill switch outside Temporal; what the register has beside it is
+	// counted too.
+	ReadLimits = Step[None, LimitsState]{"ReadLimits"}
+	// KeepLimits keeps how limits and kill switch stand: should their workflow get lost, the next one goes on from there.
+	KeepLimits = Step[LimitsState, None]{"KeepLimits"}
+	// StartLimits starts the limits' workflow where none runs, and says whether it had to.
+	StartLimits = Step[None, Started]{"StartLimits"}
 	// SignalIncident delivers news by signal-with-start.
 	SignalIncident = Step[News, None]{"SignalIncident"}
 )
@@ -55,6 +64,21 @@ func (b Batch) String() string {
 	}
 	return b.System
 }
+
+// ForgetRequest gives a release up. Decisions are of two people or more, signed with their own keys.
+type ForgetRequest struct {
+	Order     Order           `json:"order"`
+	Decisions []soar.Decision `json:"decisions"`
+}
+
+// ForgetPeople is how many people it takes.
+const ForgetPeople = 2
+
+// ForgetID is the request under which people decide that a containment's release is given up.
+func ForgetID(actionID string) string { return "forget/" + actionID }
+
+// String is the request's line on the analysts' screen.
+func (r ForgetRequest) String() string { return r.Order.String() }
 
 // Settled answers a batch, one containment per order in the batch's order.
 type Settled struct {
@@ -102,7 +126,7 @@ const (
 	HaltUpdate      = "Halt"    // Switch -> SwitchState
 	ResumeUpdate    = "Resume"  // Switch -> SwitchState
 	LimitsQuery     = "limits"  // -> SwitchState
-	DecideUpdate    = "Decide"  // soar.Decision -> soar.Outcome, on an incident or remediation
+	DecideUpdate    = "Decide"  // soar.Decision -> soar.Outcome, on an incident or remediation; on a containment: to forget it
 	StateQuery      = "state"   // -> the workflow's state for people
 	FactsHeartbeat  = 10 * time.Second
 	MaxPayloadBytes = 32 << 10
@@ -155,6 +179,27 @@ type SwitchState struct {
 	Reason string       `json:"reason,omitempty"`
 	Since  time.Time    `json:"since,omitzero"`
 	Used   []LimitState `json:"used,omitempty"`
+}
+
+// LimitsState is what the limits know; it goes from run to run, and is kept in the state cluster.
+type LimitsState struct {
+	Switch SwitchState `json:"switch"`
+	Taken  []Taken     `json:"taken"`
+	// Revision counts the changes; 0: nobody has read yet how they stood.
+	Revision int64 `json:"revision"`
+}
+
+// Taken is room that an action took.
+type Taken struct {
+	ActionID string    `json:"action_id"`
+	Kind     string    `json:"kind"`
+	Cap      int       `json:"cap"`
+	Until    time.Time `json:"until"`
+}
+
+// Started tells whether a workflow had to be started.
+type Started struct {
+	Started bool `json:"started"`
 }
 
 // LimitState is how much of a kind's room is used.

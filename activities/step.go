@@ -7,6 +7,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	"go.temporal.io/sdk/activity"
 )
@@ -26,6 +27,36 @@ func Bind[In, Out any](b Binder, step Step[In, Out], do func(context.Context, In
 
 // None is the input or answer of a step that has nothing to say.
 type None struct{}
+
+// NotAsked marks err, of a driver's Apply, as one that came before anything of the batch was asked of the system: nothing
+// that this attempt did can be in force. nil stays nil.
+func NotAsked(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notAsked{err}
+}
+
+// NotAskedType is what the mark is called in an error's chain once it has crossed the wire: its Go type.
+const NotAskedType = "notAsked"
+
+type notAsked struct{ error }
+
+// Unwrap implements errors.Unwrap.
+func (n notAsked) Unwrap() error { return n.error }
+
+// IsNotAsked reports whether err bears the mark.
+func IsNotAsked(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if _, ok := err.(notAsked); ok { //nolint:errorlint // along the chain that crosses the wire, which a joined error ends
+			return true
+		}
+	}
+	return false
+}
+
+// Asked takes the mark from err: something may have been asked for, by another part of the batch or an earlier attempt.
+func Asked(err error) error { return errors.Join(err) }
 
 // Permanent marks err as one that no retry can mend; worker/daemon turns the mark into Temporal's. nil stays nil.
 func Permanent(err error) error {

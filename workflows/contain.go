@@ -34,6 +34,8 @@ type Ending struct {
 	By      string    `json:"by"` // a person, or "expiry"
 	Began   time.Time `json:"began"`
 	Alarmed bool      `json:"alarmed,omitempty"` // people were told that it does not succeed
+	// Given are the people's decisions to give it up.
+	Given []soar.Decision `json:"given,omitempty"`
 }
 
 // startContain starts a containment that no end of the incident ends. ABANDON covers close, failure, termination and
@@ -59,6 +61,9 @@ func startContain(ctx workflow.Context, in Containing) error {
 func Contain(ctx workflow.Context, in Containing) (soar.Containment, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	c := containment{in: in}
+	if err := c.hearForget(ctx); err != nil {
+		return soar.Containment{}, err
+	}
 	if c.in.End == nil {
 		held, err := c.begin(ctx)
 		if err != nil {
@@ -93,27 +98,51 @@ func (c *containment) begin(ctx workflow.Context) (soar.Containment, error) {
 	if err != nil || admitted.State == soar.Refused {
 		return admitted, err
 	}
-	held, _ := c.carryOut(ctx, admitted)
+	held, asked := c.carryOut(ctx, admitted)
+	if !asked && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		return held, workflow.NewContinueAsNewError(ctx, Contain, c.in)
+	}
+	if !asked {
+		return held, nil
+	}
 	return c.confirm(ctx, held), nil
 }
 
-// carryOut makes the effect. It is tried for as long as a read-back may take; then it stays open whether it took effect:
-// it's unconfirmed, and still released. asked tells that the system took the order.
+// maxReason bounds a reason for people.
+const maxReason = 300
+
+// carryOut makes the effect. A system that does not take the order is asked again, each time through the envelope, until
+// the order expires or a person ends it. asked tells that the system took it: until then nothing is in force, and once
+// that has lasted as long as a read-back may, people are told.
 func (c *containment) carryOut(ctx workflow.Context, admitted soar.Containment) (held soar.Containment, asked bool) {
-	deadline := workflow.Now(ctx).Add(c.in.Settings.ConfirmWithin)
-	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+	began, told := workflow.Now(ctx), false
+	releases := workflow.GetSignalChannel(ctx, activities.ReleaseSignal)
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		held, err := c.settle(ctx, false)
 		if err != nil {
-			held = admitted
-			held.State, held.Reason = soar.Unconfirmed, clip(said(err), 300)
+			held = notSettled(c.in.Order, err)
 		}
-		asked = err == nil && (held.State != soar.Unconfirmed || held.AppliedAt != nil)
+		if held.State != soar.Planned && (held.State != soar.Unconfirmed || held.AppliedAt != nil) {
+			return held, true
+		}
+		held.AppliedAt, held.ConfirmedAt, held.Reason = admitted.AppliedAt, admitted.ConfirmedAt, clip("not carried out yet: "+held.Reason, maxReason)
+		if admitted.State != soar.Planned { // it may be in force from before
+			held.State = soar.Unconfirmed
+		}
 		var fault *temporal.ApplicationError
 		final := errors.As(err, &fault) && fault.NonRetryable()
-		if asked || final || !workflow.Now(ctx).Before(deadline) {
-			return held, asked
+		if !told && (final || workflow.Now(ctx).Sub(began) >= c.in.Settings.ConfirmWithin) {
+			told = true
+			c.tell(ctx, held)
+			c.warn(ctx, held)
 		}
-		_ = workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "carry out again"}).Get(ctx, nil)
+		if final || !workflow.Now(ctx).Before(c.in.Order.Expires) || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return held, false
+		}
+		options := workflow.AwaitOptions{Timeout: pause, TimerOptions: workflow.TimerOptions{Summary: "carry out again"}}
+		if ended, err := workflow.AwaitWithOptions(ctx, options, func() bool { return releases.Len() > 0 }); ended || err != nil {
+			return held, false
+		}
 	}
 }
 
@@ -127,7 +156,7 @@ func (c *containment) settle(ctx workflow.Context, release bool) (soar.Containme
 	if release {
 		step = activities.Release
 	}
-	settled, err := do(workflow.WithActivityOptions(ctx, quick), step, activities.Batch{System: order.Action.System, Orders: []activities.Order{order}})
+	settled, err := do(workflow.WithActivityOptions(ctx, effecting), step, activities.Batch{System: order.Action.System, Orders: []activities.Order{order}})
 	if err != nil {
 		return soar.Containment{}, err
 	}
@@ -174,14 +203,18 @@ func (c *containment) confirm(ctx workflow.Context, held soar.Containment) soar.
 	return held
 }
 
-// warn tells people of what is unconfirmed.
+// warn tells people of what is unconfirmed, or was never taken.
 func (c *containment) warn(ctx workflow.Context, held soar.Containment) {
-	if held.State == soar.Unconfirmed {
-		tellPeople(ctx, activities.Message{
-			Incident: c.in.Order.Incident, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Level: "WARN", Key: c.in.Order.Action.ID + "/unconfirmed",
-			Text: "Unconfirmed: " + c.in.Order.String() + ". It was asked for, and nobody could read it back. It is released in time all the same.",
-		})
+	text := "Unconfirmed: " + c.in.Order.String() + ". It was asked for, and nobody could read it back. It is released in time all the same."
+	switch {
+	case held.State == soar.Planned:
+		text = "Not in force: " + c.in.Order.String() + ". " + held.Reason + ". It is tried again until " + c.in.Order.Expires.UTC().Format(time.RFC3339) + "."
+	case held.State != soar.Unconfirmed:
+		return
 	}
+	tellPeople(ctx, activities.Message{
+		Incident: c.in.Order.Incident, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Level: "WARN", Key: c.in.Order.Action.ID + "/" + string(held.State), Text: text,
+	})
 }
 
 // tell reports to whichever run of the incident is there; one that has closed needs no report.
@@ -229,10 +262,8 @@ func (c *containment) renew(ctx workflow.Context, ch workflow.ReceiveChannel, he
 	}
 	c.in.Order = order
 	renewed, asked := c.carryOut(ctx, admitted)
-	if asked {
+	if asked { // else the register's word, from before, says nothing of the new end
 		renewed = c.confirm(ctx, renewed)
-	} else { // the register's word, from before, says nothing of the new end
-		c.warn(ctx, renewed)
 	}
 	*held = renewed
 	c.tell(ctx, renewed)
@@ -254,16 +285,15 @@ func (c *containment) release(ctx workflow.Context) (soar.Containment, error) {
 				Text: "Can't release " + c.in.Order.String() + " for ten minutes. Sallyport goes on trying; look at the system.",
 			})
 		}
-		_ = workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: "release again"}).Get(ctx, nil)
+		options := workflow.AwaitOptions{Timeout: pause, TimerOptions: workflow.TimerOptions{Summary: "release again"}}
+		if _, err := workflow.AwaitWithOptions(ctx, options, c.givenUp); err != nil {
+			return *c.in.Held, err
+		}
+		if c.givenUp() {
+			return do(workflow.WithActivityOptions(ctx, patient), activities.Forget, activities.ForgetRequest{Order: c.in.Order, Decisions: end.Given})
+		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return *c.in.Held, workflow.NewContinueAsNewError(ctx, Contain, c.in)
 		}
-	}
-}
-
-// tellPeople tells; what can't be told is logged.
-func tellPeople(ctx workflow.Context, m activities.Message) {
-	if _, err := do(workflow.WithActivityOptions(ctx, toldOnce), activities.TellPeople, m); err != nil {
-		workflow.GetLogger(ctx).Warn("people not told", "text", m.Text, "error", err)
 	}
 }

@@ -25,6 +25,12 @@ var (
 		StartToCloseTimeout: 45 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
 		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: 30 * time.Second},
 	}
+	// effecting is for one change of a system and its read-back: as long as the slowest system takes for both. Whoever
+	// wants the effect asks again later, by another step.
+	effecting = workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Minute, HeartbeatTimeout: alive,
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
+	}
 	// patient is for what must happen in the end: it's tried until it has.
 	patient = workflow.ActivityOptions{
 		StartToCloseTimeout: 2 * time.Minute, HeartbeatTimeout: alive,

@@ -19,6 +19,8 @@ type Reconciled struct {
 	Restarted int `json:"restarted"` // of these, had no workflow and have one now
 	Freed     int `json:"freed"`     // detections that an incident had claimed which neither runs nor has a record
 	Signalled int `json:"signalled"` // incidents that were told again of unclaimed detections
+	// Limits tells that the workflow of limits and kill switch had ended and was started again.
+	Limits bool `json:"limits,omitempty"`
 }
 
 // Reconcile covers what Temporal alone can't promise, such as a lost database: each live entry of the register gets its
@@ -27,8 +29,11 @@ type Reconciled struct {
 // One that fails keeps none of the others.
 func Reconcile(ctx workflow.Context, older time.Duration) (r Reconciled, err error) {
 	ctx = workflow.WithActivityOptions(ctx, quick)
+	if failed := r.limits(ctx); failed != nil {
+		err = fmt.Errorf("reconcile limits: %w", failed)
+	}
 	if failed := r.restart(ctx); failed != nil {
-		err = fmt.Errorf("reconcile containments: %w", failed)
+		err = errors.Join(err, fmt.Errorf("reconcile containments: %w", failed))
 	}
 	if failed := r.sweep(ctx, older); failed != nil {
 		err = errors.Join(err, fmt.Errorf("sweep: %w", failed))
@@ -45,6 +50,25 @@ func (r *Reconciled) dropOld(ctx workflow.Context) error {
 	for _, month := range dropped.Months {
 		note(ctx, activities.AuditEntry{Chain: "house", Cause: month, What: "dropped", Subject: month})
 	}
+	return err
+}
+
+// limits starts the limits where somebody ended them, and says so: they go on from what was kept.
+func (r *Reconciled) limits(ctx workflow.Context) error {
+	started, err := do(ctx, activities.StartLimits, activities.None{})
+	if err != nil || !started.Started {
+		return err
+	}
+	r.Limits = true
+	info := workflow.GetInfo(ctx).WorkflowExecution
+	_, err = do(ctx, activities.Audit, activities.AuditEntry{
+		Chain: activities.HouseChain, Cause: info.ID + "/" + info.RunID + "/limits", At: workflow.Now(ctx).UTC(), Actor: activities.ActorReconcile, What: "restarted",
+		Subject: "limits and kill switch",
+	})
+	tellPeople(ctx, activities.Message{
+		Workflow: activities.LimitsID, Level: "ERROR", Key: info.RunID + "/limits",
+		Text: "The workflow of limits and kill switch had ended, and runs again from what was kept. Nothing began meanwhile. Who ended it?",
+	})
 	return err
 }
 

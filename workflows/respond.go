@@ -186,6 +186,14 @@ func (i *incident) stands(ctx workflow.Context, c workflow.ReceiveChannel) {
 	case soar.Contained:
 		i.say(ctx, "Contained, and read back: %s until %s.", held.Action, held.Expires.UTC().Format("15:04:05"))
 	case soar.Released:
+		if held.Reason != "" {
+			i.say(ctx, "Released (%s): %s: %s.", held.ReleasedBy, held.Action, held.Reason)
+			break
+		}
+		if held.AppliedAt == nil {
+			i.say(ctx, "Over before it could be carried out (%s), and read back as not there: %s.", held.ReleasedBy, held.Action)
+			break
+		}
 		i.say(ctx, "Released (%s), and read back as gone: %s.", held.ReleasedBy, held.Action)
 	default:
 		i.say(ctx, "%s is %s: %s.", held.Action, held.State, held.Reason)

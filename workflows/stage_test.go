@@ -15,6 +15,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/sallyport-soar/sallyport/activities"
 )
 
 // stage is where the house's workflows play in virtual time: the environment's one root workflow, which starts every
@@ -71,6 +73,7 @@ type frontend struct {
 	env     *testsuite.TestWorkflowEnvironment
 	running map[string]bool
 	updates int
+	wishes  []activities.Wish                 // that were sent to devices
 	results map[string]converter.EncodedValue // of what ended well, by workflow id
 	failed  []error                           // how the others ended
 	down    bool                              // nobody answers
@@ -95,6 +98,9 @@ func (f *frontend) SignalWithStartWorkflow(ctx context.Context, id, signal strin
 	var failed error
 	err := f.onStage(ctx, func() {
 		if failed = f.up(); failed == nil {
+			if wish, ok := payload.(activities.Wish); ok {
+				f.wishes = append(f.wishes, wish)
+			}
 			f.env.SignalWorkflow(deliverSignal, delivery{ID: id, Type: kind.(string), Args: args, Signal: signal, Payload: payload})
 		}
 	})
@@ -108,13 +114,13 @@ func (f *frontend) up() error {
 	return nil
 }
 
-// UpdateWithStartWorkflow implements client.Client, for workflows that run.
-func (f *frontend) UpdateWithStartWorkflow(ctx context.Context, o client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+// UpdateWorkflow implements client.Client, for workflows that run.
+func (f *frontend) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 	got := &answer{done: make(chan struct{})}
 	var failed error
 	err := f.onStage(ctx, func() {
 		if failed = f.up(); failed == nil {
-			failed = f.update(o.UpdateOptions.WorkflowID, o.UpdateOptions.UpdateName, got, o.UpdateOptions.Args...)
+			failed = f.update(o.WorkflowID, o.UpdateName, got, o.Args...)
 		}
 	})
 	if err := errors.Join(err, failed); err != nil {
@@ -134,9 +140,9 @@ func (f *frontend) update(id, name string, got *answer, args ...any) error {
 	return f.env.UpdateWorkflowByID(id, name, fmt.Sprint("update-", f.updates), got, args...)
 }
 
-// NewWithStartWorkflowOperation implements client.Client.
-func (f *frontend) NewWithStartWorkflowOperation(client.StartWorkflowOptions, any, ...any) client.WithStartWorkflowOperation {
-	return nil
+// ExecuteWorkflow implements client.Client.
+func (f *frontend) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, kind any, args ...any) (client.WorkflowRun, error) {
+	return nil, f.onStage(ctx, func() { f.env.SignalWorkflow(deliverSignal, delivery{ID: o.ID, Type: kind.(string), Args: args}) })
 }
 
 // QueryWorkflow implements client.Client.

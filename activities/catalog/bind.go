@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/effect"
@@ -52,7 +53,11 @@ func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.CarryOut, h.Envelope.CarryOut)
 	activities.Bind(b, activities.Confirm, h.Envelope.Confirm)
 	activities.Bind(b, activities.Release, h.Envelope.Release)
+	activities.Bind(b, activities.Forget, h.forget)
 	activities.Bind(b, activities.ListContainments, h.Envelope.ListContainments)
+	activities.Bind(b, activities.ReadLimits, h.Envelope.ReadLimits)
+	activities.Bind(b, activities.KeepLimits, h.Envelope.KeepLimits)
+	activities.Bind(b, activities.StartLimits, h.Frontend.StartLimits)
 	activities.Bind(b, activities.SendWish, h.Frontend.SendWish)
 	activities.Bind(b, activities.RunningContainments, h.Frontend.RunningContainments)
 
@@ -122,4 +127,26 @@ func (s *Systems) runPlaybook(ctx context.Context, req activities.PlaybookReques
 		return activities.PlaybookReport{}, activities.Permanent(errNoAnsible)
 	}
 	return s.ansible.RunPlaybook(ctx, req)
+}
+
+// forget verifies the people anew: that a workflow says so is not enough.
+func (h House) forget(ctx context.Context, req activities.ForgetRequest) (soar.Containment, error) {
+	action := req.Order.Action
+	var people []string
+	for _, d := range req.Decisions {
+		if d.Request != activities.ForgetID(action.ID) || d.Digest != action.Digest() || d.Method != policy.MethodCLI || !d.Approve {
+			return soar.Containment{}, activities.Permanent(errors.New("a decision about something else"))
+		}
+		verified, err := h.Policy.VerifyDecision(ctx, activities.Claim{Decision: d, Actions: []soar.Action{action}, Approved: people, At: d.SignedAt})
+		if err != nil {
+			return soar.Containment{}, err
+		}
+		if !slices.Contains(people, verified.Person) {
+			people = append(people, verified.Person)
+		}
+	}
+	if len(people) < activities.ForgetPeople {
+		return soar.Containment{}, activities.Permanent(fmt.Errorf("%d of %d people gave it up", len(people), activities.ForgetPeople))
+	}
+	return h.Envelope.Forget(ctx, action, people)
 }

@@ -22,6 +22,7 @@ type World struct {
 	CutAfter   func()              // the next change takes effect, then loses its connection
 	Busy       func()              // changes are refused with 503 until Free
 	Free       func()
+	Away       func() // nobody answers anything until Free
 }
 
 // Addresses that the suite contains.
@@ -56,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) World) {
 		"another kind of action is refused":      otherKind,
 		"read-back tells the truth":              readBack,
 		"busy is an error, and then it works":    busy,
+		"away: the error says nothing was asked": away,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -86,8 +88,8 @@ func cutBefore(t *testing.T, w World) {
 func cutAfter(t *testing.T, w World) {
 	before := w.InForce()
 	w.CutAfter()
-	if err := w.Driver.Apply(t.Context(), []soar.Action{w.one()}); err == nil || permanent(err) {
-		t.Fatalf("a cut connection must be an error that a retry can mend, got %v", err)
+	if err := w.Driver.Apply(t.Context(), []soar.Action{w.one()}); err == nil || permanent(err) || activities.IsNotAsked(err) {
+		t.Fatalf("a cut connection must be an error that a retry can mend, of an outcome that is not known, got %v", err)
 	}
 	apply(t, w, w.one())
 	expect(t, w, append(before, first))
@@ -181,6 +183,18 @@ func busy(t *testing.T, w World) {
 	w.Free()
 	apply(t, w, w.one())
 	expect(t, w, append(before, first))
+}
+
+func away(t *testing.T, w World) {
+	before := w.InForce()
+	w.Away()
+	if err := w.Driver.Apply(t.Context(), []soar.Action{w.one(), w.two()}); err == nil || !activities.IsNotAsked(err) {
+		t.Fatalf("a system that is away was not asked, and the error must say so, got %v", err)
+	}
+	expect(t, w, before)
+	w.Free()
+	apply(t, w, w.one(), w.two())
+	expect(t, w, append(before, first, second))
 }
 
 // refused expects that a batch changes nothing at all, and that no retry is asked for.

@@ -14,11 +14,11 @@ import (
 // audit appends what became of a containment. The line's cause is the activity that runs, so a retry finds its own.
 func (e *Envelope) audit(ctx context.Context, c soar.Containment, what string) error {
 	actor := activities.ActorEnvelope
-	if what == string(soar.Released) && c.ReleasedBy != "expiry" {
+	if (what == string(soar.Released) || what == "forgotten") && c.ReleasedBy != "expiry" {
 		actor = cmp.Or(c.ReleasedBy, actor)
 	}
 	_, err := e.Audit(ctx, activities.AuditEntry{
-		Chain: cmp.Or(c.Incident, "house"), Cause: cause(ctx) + "/" + what + "/" + c.Action.ID,
+		Chain: cmp.Or(c.Incident, activities.HouseChain), Cause: cause(ctx) + "/" + what + "/" + c.Action.ID,
 		At: e.Now(), Actor: actor, What: what, Subject: c.Action.String(), Detail: facts(c),
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -20,10 +21,11 @@ func (e *Envelope) CarryOut(ctx context.Context, batch activities.Batch) (activi
 	held := make([]soar.Containment, len(batch.Orders))
 	var going []int // orders that go on, by place in the batch
 	for i, order := range batch.Orders {
-		if held[i], err = e.stillMay(ctx, driver, order); err != nil {
+		var goes bool
+		if held[i], goes, err = e.stillMay(ctx, driver, order); err != nil {
 			return activities.Settled{}, err
 		}
-		if held[i].Live() {
+		if goes {
 			going = append(going, i)
 		}
 	}
@@ -81,71 +83,6 @@ func (e *Envelope) batchDriver(batch activities.Batch) (activities.Driver, error
 	return e.driver(batch.System)
 }
 
-// stillMay returns the register's word on an order, refused if it may not begin any more. The kill switch stops new effects
-// only: what is known to be in force stays and may be renewed.
-func (e *Envelope) stillMay(ctx context.Context, driver activities.Driver, order activities.Order) (soar.Containment, error) {
-	mine, ok, err := e.holder(ctx, order.Action)
-	if err != nil {
-		return mine, err
-	}
-	if !ok {
-		return e.refuse(ctx, planned(order), errNotAdmitted)
-	}
-	if mine.Action.Digest() != order.Action.Digest() {
-		return e.refuse(ctx, planned(order), errors.New("another action was admitted under this id"))
-	}
-	if mine.State != soar.Planned { // over, or in force: then applying again renews and repairs
-		return mine, nil
-	}
-	reason := e.mayGoOn(ctx, mine)
-	if reason == nil {
-		return mine, nil
-	}
-	if ctx.Err() != nil {
-		return mine, fmt.Errorf("carry out: %w", ctx.Err())
-	}
-	return e.withdraw(ctx, driver, mine, reason)
-}
-
-// mayGoOn asks once more, just before the effect, what may have changed since the order was admitted.
-func (e *Envelope) mayGoOn(ctx context.Context, mine soar.Containment) error {
-	if !mine.Expires.After(e.Now()) {
-		return errors.New("expired before it was carried out")
-	}
-	if err := CheckGrant(e.GrantKey, mine.Action, mine.Incident, mine.Grant); err != nil {
-		return err
-	}
-	if err := e.checkProtected(mine.Action, mine.Grant); err != nil {
-		return err
-	}
-	return e.checkSwitch(ctx)
-}
-
-// withdraw refuses an admitted order: whatever an attempt that was cut off left of it is undone first.
-func (e *Envelope) withdraw(ctx context.Context, driver activities.Driver, mine soar.Containment, reason error) (soar.Containment, error) {
-	seen, err := observe(ctx, driver, []soar.Action{mine.Action})
-	if err != nil {
-		return mine, err
-	}
-	entry, err := e.Register.Get(ctx, mine.Action.Key())
-	if err != nil {
-		return mine, fmt.Errorf("register: %w", err)
-	}
-	mine = refused(mine, reason)
-	if !seen[0].Gone() || len(entry.Left) > 0 { // also what an undo that was cut off left in force without its mark
-		mine.Reason += "; what an attempt without an answer had put in force is undone"
-		held := []soar.Containment{mine}
-		err = e.letGo(ctx, driver, held)
-		mine = held[0]
-	} else if err = e.audit(ctx, mine, "refused"); err == nil {
-		err = e.save(ctx, &mine)
-	}
-	if err == nil {
-		e.giveBack(ctx, mine.Action)
-	}
-	return mine, err
-}
-
 // apply puts the going ones in force, and reads back.
 func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []soar.Containment, going []int) error {
 	batch := make([]soar.Action, len(going))
@@ -154,7 +91,7 @@ func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []s
 		batch[n].For = max(held[i].Expires.Sub(e.Now()), time.Second) // a system that ends its entries by itself ends them then
 	}
 	if err := driver.Apply(ctx, batch); err != nil {
-		return fmt.Errorf("apply: %w", err)
+		return e.notApplied(ctx, held, going, fmt.Errorf("apply: %w", err))
 	}
 	now := e.Now()
 	for _, i := range going {
@@ -169,9 +106,33 @@ func (e *Envelope) apply(ctx context.Context, driver activities.Driver, held []s
 	return nil
 }
 
-// unread registers that the going ones were asked for and that nobody could look: should no retry come, the register
+// notApplied says what an error of Apply means: that nothing was asked for, if that is sure of this attempt and of those
+// before it. Else the register says from now on that it is not known.
+func (e *Envelope) notApplied(ctx context.Context, held []soar.Containment, going []int, err error) error {
+	before := slices.ContainsFunc(going, func(i int) bool { return held[i].State != soar.Planned })
+	if activities.IsNotAsked(err) && !before {
+		return err
+	}
+	if failed := e.unread(ctx, held, going); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return activities.Asked(err)
+}
+
+// surviving is the time in which what was done is written down, also when the step's own is over.
+const surviving = 20 * time.Second
+
+// survive returns a context for writing down what was done: a deadline that passed, or a worker that stops, must not
+// leave the register saying less than what is in force.
+func survive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), surviving)
+}
+
+// unread registers that the going ones were asked for, as far as is known, and that nobody could look: should no retry come, the register
 // does not say that nothing was done.
 func (e *Envelope) unread(ctx context.Context, held []soar.Containment, going []int) error {
+	ctx, cancel := survive(ctx)
+	defer cancel()
 	for _, i := range going {
 		if held[i].State != soar.Planned {
 			continue
@@ -197,6 +158,8 @@ func (e *Envelope) readBack(ctx context.Context, driver activities.Driver, held 
 	if err != nil {
 		return err
 	}
+	ctx, cancel := survive(ctx)
+	defer cancel()
 	for n, i := range going {
 		before := held[i].State
 		e.settle(&held[i], seen[n])

@@ -27,6 +27,10 @@ type Register interface {
 	Change(ctx context.Context, key string, change func(*soar.RegisterEntry) error) error
 	// Live lists the entries that have a holder which is not over.
 	Live(ctx context.Context) ([]soar.RegisterEntry, error)
+	// Limits returns how limits and kill switch were last kept; revision 0 if they never were.
+	Limits(ctx context.Context) (activities.LimitsState, error)
+	// KeepLimits keeps them; an older revision than the kept one changes nothing.
+	KeepLimits(ctx context.Context, state activities.LimitsState) error
 }
 
 // Limits cap how much may happen, and hold the kill switch. An error is "no answer", and that means no.

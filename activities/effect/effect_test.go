@@ -175,7 +175,7 @@ func TestStaleDiscoveryDenies(t *testing.T) {
 	if held.State != soar.Refused {
 		t.Errorf("a discovery of 25 hours ago admits: %+v", held)
 	}
-	for _, want := range []string{"over 24 hours ago", "cortex: look up cortex.example: no such host", "mend the name server"} {
+	for _, want := range []string{"over 24 hours ago", "cortex: look up cortex.example: lookup cortex.example: no such host", "mend the name server"} {
 		if !strings.Contains(held.Reason, want) {
 			t.Errorf("the refusal says %q; want %q in it", held.Reason, want)
 		}

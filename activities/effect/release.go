@@ -104,6 +104,8 @@ func (e *Envelope) beginRelease(ctx context.Context, held *soar.Containment) (un
 
 // endRelease registers what is gone, and says what is not.
 func (e *Envelope) endRelease(ctx context.Context, held []soar.Containment, undo map[string][]soar.Action, stays map[string]bool) error {
+	ctx, cancel := survive(ctx)
+	defer cancel()
 	var stuck []string
 	for i := range held {
 		key := held[i].Action.Key()

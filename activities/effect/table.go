@@ -50,7 +50,10 @@ func inside() []Row {
 		{"dispatch", "opensearch", "Dispatch", "cursor by compare-and-set; signals by workflow id", "the cursor says how far an earlier term came; what is signalled twice is claimed once", "signal accepted, then the cursor's compare-and-set", Until},
 		{"claim", "opensearch", "ClaimDetections", "incident_id on the detection, by compare-and-set", "the detection bears this incident's id", "the documents read back with this incident's id", Until},
 		{"admit", "opensearch", "Admit", "action id in the register's entry of the target", "the entry lists the action as a holder", "the entry is acknowledged", Until},
+		{"forget", "opensearch", "Forget", "action id in the register's entry of the target", "the entry says that the action is over", "the entry is acknowledged", Until},
 		{"reserve", "temporal", "Admit", "action id in the limits' state", "the workflow knows the action's reservation", "the update completed", Until},
+		{"keep limits", "opensearch", "KeepLimits", "the register's document limits, by its revision", "the document bears this revision or a higher one", "the document is acknowledged", Until},
+		{"start limits", "temporal", "StartLimits", "workflow id of the limits", "a workflow of that id runs", "the server says that it runs", Until},
 		{"confirm", "opensearch", "Confirm", "action id in the register's entry of the target", "the entry says contained", "the entry is acknowledged", Until},
 		{"wish", "temporal", "SendWish", "workflow id of the device, and the action's id", "the device's state knows the action", "signal accepted", Until},
 		{"news", "temporal", "SignalIncident", "workflow id of the incident's key", "detections that are claimed count once", "signal accepted", Until},
@@ -67,6 +70,6 @@ func inside() []Row {
 func ReadOnly() []string {
 	return []string{
 		"CheckPlaybook", "FindVulnerabilities", "GrantAction", "Judge", "LastEpisode", "ListContainments", "ListSources", "MakePlan",
-		"ReadHunt", "ReadSettings", "RunHunt", "RunningContainments", "VerifyDecision",
+		"ReadHunt", "ReadLimits", "ReadSettings", "RunHunt", "RunningContainments", "VerifyDecision",
 	}
 }

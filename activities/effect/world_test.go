@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -28,8 +30,10 @@ type firewall struct {
 	ends      map[string]time.Time // of addresses, if the firewall ends its entries by itself; nil: it does not
 	stubborn  bool                 // an entry that is there keeps its end
 	now       func() time.Time
-	cutBefore int // so many calls lose their connection before the effect
-	cutAfter  int // so many lose it after
+	cutBefore int    // so many calls lose their connection before the effect
+	cutAfter  int    // so many lose it after
+	down      int    // so many find nobody who takes them
+	applied   func() // called when a change has taken effect
 }
 
 var errCut = errors.New("connection cut")
@@ -59,12 +63,19 @@ func (f *firewall) change(batch []soar.Action, change func(soar.Action)) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down > 0 {
+		f.down--
+		return activities.NotAsked(errCut)
+	}
 	if f.cutBefore > 0 {
 		f.cutBefore--
 		return errCut
 	}
 	for _, a := range batch {
 		change(a)
+	}
+	if f.applied != nil {
+		f.applied()
 	}
 	if f.cutAfter > 0 {
 		f.cutAfter--
@@ -198,18 +209,41 @@ func (w *world) protect(c effect.ProtectedConfig) *effect.Protected {
 
 func surroundings(t *testing.T, gateway string) effect.Surroundings {
 	t.Helper()
+	root := t.TempDir()
+	write(t, root, map[string]string{"proc/net/route": "Iface\tDestination\tGateway\n", "proc/net/tcp": "", "etc/resolv.conf": ""})
 	return effect.Surroundings{
-		Root:    t.TempDir(),
+		Root:    root,
 		Systems: map[string]string{"pfsense": "https://" + gateway + ":8443/api"},
 		Interfaces: func() ([]net.Addr, error) {
 			return []net.Addr{&net.IPNet{IP: net.IPv4(192, 0, 2, 77), Mask: net.CIDRMask(24, 32)}}, nil
 		},
 		Lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
-			if host == "hive.example" {
+			switch host {
+			case "hive.example":
 				return []netip.Addr{netip.MustParseAddr("198.51.100.20")}, nil
+			case "opensearch-01", "ns.corp.example":
+				return []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8::10")}, nil
+			case "web-01":
+				return []netip.Addr{netip.MustParseAddr("192.0.2.99")}, nil
+			case "slow-01":
+				return nil, &net.DNSError{Err: "i/o timeout", Name: host, IsTimeout: true}
 			}
-			return nil, errors.New("no such host")
+			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 		},
+	}
+}
+
+// write puts files under root.
+func write(t *testing.T, root string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

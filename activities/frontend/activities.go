@@ -90,6 +90,27 @@ func (a *Activities) SendWish(ctx context.Context, wish activities.Wish) (activi
 	return activities.None{}, nil
 }
 
+// StartLimits starts the workflow of limits and kill switch where none runs. It begins by reading how they stood.
+func (a *Activities) StartLimits(ctx context.Context, _ activities.None) (activities.Started, error) {
+	described, err := a.client.DescribeWorkflowExecution(ctx, activities.LimitsID, "")
+	var gone *serviceerror.NotFound
+	switch {
+	case err != nil && !errors.As(err, &gone):
+		return activities.Started{}, fmt.Errorf("describe limits: %w", err)
+	case err == nil && described.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return activities.Started{}, nil
+	}
+	options := client.StartWorkflowOptions{
+		ID: activities.LimitsID, TaskQueue: activities.Queue, StaticSummary: "limits and kill switch",
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	}
+	if _, err := a.client.ExecuteWorkflow(ctx, options, activities.LimitsName, activities.LimitsState{}); err != nil {
+		return activities.Started{}, fmt.Errorf("start limits: %w", err)
+	}
+	return activities.Started{Started: true}, nil
+}
+
 // RunningContainments returns those of the given actions whose containment has a running workflow. One that can't be
 // looked up is an error: a containment is restarted only when it surely has none.
 func (a *Activities) RunningContainments(ctx context.Context, asked activities.ContainmentIDs) (running activities.ContainmentIDs, err error) {

@@ -17,8 +17,6 @@ const (
 	auditIndices = "sallyport-audit-*"
 	auditPrefix  = "sallyport-audit-"
 	month        = "2006.01"
-	// houseChain is the chain of what stands outside incidents. It has one chain per month, each in its month's index.
-	houseChain = "house"
 	// auditAttempts is how often an entry may lose its place to another writer's before it is given up as busy.
 	auditAttempts = 100
 )
@@ -36,7 +34,7 @@ func (a *Audits) Audit(ctx context.Context, e activities.AuditEntry) (activities
 		return activities.None{}, activities.Permanent(errors.New("audit entry without chain, cause, time or deed"))
 	}
 	entry := audit.Entry{Chain: e.Chain, At: e.At, Cause: searchable(e.Cause), Actor: e.Actor, What: e.What, Subject: e.Subject}
-	if e.Chain == houseChain {
+	if e.Chain == activities.HouseChain { // one chain per month, each in its month's index
 		entry.Chain += "-" + e.At.UTC().Format(month)
 	}
 	if e.Detail != nil {

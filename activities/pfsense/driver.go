@@ -140,17 +140,17 @@ func (d *Driver) change(ctx context.Context, batch []soar.Action, targets []neti
 	defer d.one.Unlock()
 	have, err := d.client.read(ctx)
 	if err != nil {
-		return err
+		return activities.NotAsked(err)
 	}
 	want := entries{ID: have.ID, Address: slices.Clone(have.Address), Detail: slices.Clone(have.Detail)}
 	for i, action := range batch {
 		if err := edit(&want, targets[i], action.ID); err != nil {
-			return err
+			return activities.NotAsked(err)
 		}
 	}
 	unfinished, err := d.refuseOthers(ctx, have)
 	if err != nil {
-		return err
+		return activities.NotAsked(err)
 	}
 	if !slices.Equal(have.Address, want.Address) || !slices.Equal(have.Detail, want.Detail) {
 		if err := d.client.write(ctx, want); err != nil {

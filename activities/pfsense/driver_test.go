@@ -41,7 +41,8 @@ func TestDriver(t *testing.T) {
 			InForce: firewall.InForce, AddForeign: firewall.AddForeign,
 			CutBefore: func() { firewall.Faults.CutBefore(1, http.MethodPatch) },
 			CutAfter:  func() { firewall.Faults.CutAfter(1, http.MethodPatch) },
-			Busy:      firewall.Lock, Free: firewall.Unlock,
+			Busy:      firewall.Lock, Free: func() { firewall.Unlock(); firewall.Faults.Mend() },
+			Away: func() { firewall.Faults.FailFor(http.StatusBadGateway, time.Hour, "") },
 		}
 	})
 }
@@ -56,6 +57,7 @@ func TestDriverIsCutAtApply(t *testing.T) {
 			CutBefore: func() { firewall.Faults.CutBefore(1, http.MethodPost) },
 			CutAfter:  func() { firewall.Faults.CutAfter(1, http.MethodPost) },
 			Busy:      func() { firewall.Faults.FailFor(http.StatusServiceUnavailable, time.Hour, "") },
+			Away:      func() { firewall.Faults.FailFor(http.StatusBadGateway, time.Hour, "") },
 			Free:      firewall.Faults.Mend,
 		}
 	})

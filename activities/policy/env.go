@@ -72,6 +72,16 @@ func patchable(req activities.PlanRequest) (list []soar.Asset) {
 	return list
 }
 
+// observed is the address of an asset, by what said that it is vulnerable or by the detections; "" where it can't be read.
+func observed(a soar.Asset, req activities.PlanRequest) string {
+	for _, seen := range append([]soar.Asset{a}, req.Brief.Assets...) {
+		if address, err := soar.NormalTarget(soar.BlockAddress, seen.Address); err == nil && seen.Name == a.Name {
+			return address
+		}
+	}
+	return ""
+}
+
 // assetOf sums up what is known of one asset.
 func assetOf(a soar.Asset, req activities.PlanRequest) plan.Asset {
 	sum := plan.Asset{Name: a.Name, Agent: a.AgentID, Exposed: slices.Contains(req.Exposure.Exposed, a.Name)}

@@ -121,13 +121,21 @@ func blocks(file *File, step *plan.Step, req activities.PlanRequest) (actions []
 			}
 			if wants {
 				actions = append(actions, soar.Action{
-					Kind: step.Kind, System: step.System, Target: address.Value, On: at.AgentID, OnName: at.Name,
+					Kind: step.Kind, System: step.System, Target: address.Value, On: at.AgentID, OnName: at.Name, Address: onAgent(at, req),
 					For: step.For, Mode: step.Mode, Reason: step.Reason,
 				})
 			}
 		}
 	}
 	return actions, nil
+}
+
+// onAgent is the observed address of an agent's host; at the perimeter there is no agent.
+func onAgent(at soar.Asset, req activities.PlanRequest) string {
+	if at.AgentID == "" {
+		return ""
+	}
+	return observed(at, req)
 }
 
 // patches are the step's patches: one per asset.
@@ -140,7 +148,7 @@ func patches(step *plan.Step, req activities.PlanRequest) (actions []soar.Action
 		target, formErr := soar.NormalTarget(step.Kind, a.Name)
 		if wants && formErr == nil {
 			actions = append(actions, soar.Action{
-				Kind: step.Kind, System: step.System, Target: target, Mode: step.Mode, Reason: step.Reason, Playbook: step.Playbook,
+				Kind: step.Kind, System: step.System, Target: target, Address: observed(a, req), Mode: step.Mode, Reason: step.Reason, Playbook: step.Playbook,
 			})
 		}
 	}

@@ -83,7 +83,7 @@ func wait(ctx context.Context, pause time.Duration) error {
 func (c *client) authorized(ctx context.Context, method, ref string, body []byte) (rest.Answer, error) {
 	token, err := c.bearer(ctx)
 	if err != nil {
-		return rest.Answer{}, err
+		return rest.Answer{}, activities.NotAsked(err)
 	}
 	return c.api.Exchange(ctx, method, ref, http.Header{"Authorization": {"Bearer " + token}}, body)
 }

@@ -28,6 +28,10 @@ const (
 	DefaultResultWithin = 30 * time.Second
 )
 
+// maxResultWithin is how long a result may take at most: one change of an agent asks it up to three times, and each time
+// the server API may say for another minute that it is busy.
+const maxResultWithin = 2 * time.Minute
+
 // Config is one Wazuh 4: its server API and its indexer.
 type Config struct {
 	URL             string        `yaml:"url" doc:"address of the Wazuh server API" example:"https://wazuh.example:55000"`
@@ -75,8 +79,8 @@ func (c Config) Validate() config.Faults {
 			faults = append(faults, config.Fault{Field: index.field, Problem: "is no index pattern", Mend: "use " + index.usual})
 		}
 	}
-	if c.ResultWithin < time.Second || c.ResultWithin > 10*time.Minute {
-		faults = append(faults, config.Fault{Field: "result_within", Problem: "is out of bounds", Mend: "use 1s to 10m"})
+	if c.ResultWithin < time.Second || c.ResultWithin > maxResultWithin {
+		faults = append(faults, config.Fault{Field: "result_within", Problem: "is out of bounds", Mend: "use 1s to 2m"})
 	}
 	return faults
 }

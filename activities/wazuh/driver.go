@@ -71,6 +71,9 @@ func (w *Wazuh) change(ctx context.Context, verb string, batch []soar.Action) er
 		if err == nil && answered {
 			err = faultOfResult(said, action)
 		}
+		if err != nil && i > 0 {
+			return activities.Asked(err)
+		}
 		if err != nil {
 			return err
 		}
@@ -103,7 +106,7 @@ func (w *Wazuh) ask(ctx context.Context, verb string, action soar.Action, target
 	o := order{Command: "!" + w.program, Arguments: []string{verb, strconv.FormatInt(seconds, 10), action.ID, nonce}}
 	o.Alert.Data.Srcip = target.String()
 	if err := w.api.respond(ctx, action.On, o); err != nil {
-		return result{}, false, err
+		return result{}, false, nothingSent(err)
 	}
 	return w.await(ctx, action, verb, target, nonce)
 }

@@ -101,6 +101,7 @@ func TestDriver(t *testing.T) {
 			CutBefore: func() { w.manager.Faults.CutBefore(1, http.MethodPut) },
 			CutAfter:  func() { w.manager.Faults.CutAfter(1, http.MethodPut) },
 			Busy:      func() { w.manager.Faults.FailFor(http.StatusServiceUnavailable, time.Hour, http.MethodPut) },
+			Away:      func() { w.manager.Faults.FailFor(http.StatusBadGateway, time.Hour, "") },
 			Free:      w.manager.Faults.Mend,
 		}
 	})

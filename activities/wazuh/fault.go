@@ -3,8 +3,12 @@ package wazuh
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/sallyport-soar/sallyport/activities"
 )
 
 // Wazuh's error numbers, as far as they decide something.
@@ -91,4 +95,15 @@ func status(err error) int {
 		return f.status
 	}
 	return 0
+}
+
+// nothingSent marks an error of which it is sure that no message went to the agent: nobody took the request, or the
+// server refused it, or said so.
+func nothingSent(err error) error {
+	dialled, ok := errors.AsType[*net.OpError](err)
+	known := slices.Contains([]int{noRight, unknownAgent, notActive, execdSilent, responseOff, neverConnected, notReady, lockedOut}, number(err))
+	if known || status(err)/100 == 4 || ok && dialled.Op == "dial" {
+		return activities.NotAsked(err)
+	}
+	return err
 }

@@ -27,15 +27,17 @@ const (
 
 // Action is one planned response on one target.
 type Action struct {
-	ID     string        `json:"id"`   // incident id + "-" + number: every outside key of the action is made from it
-	Kind   string        `json:"kind"` // BlockAddress, Patch
-	System string        `json:"system"`
-	Target string        `json:"target"`       // what it acts on: an address, a host
-	On     string        `json:"on,omitempty"` // where, if the system has many places: a Wazuh agent's id
-	OnName string        `json:"on_name,omitempty"`
-	For    time.Duration `json:"for"` // every containment ends
-	Mode   Mode          `json:"mode"`
-	Reason string        `json:"reason"`
+	ID     string `json:"id"`   // incident id + "-" + number: every outside key of the action is made from it
+	Kind   string `json:"kind"` // BlockAddress, Patch
+	System string `json:"system"`
+	Target string `json:"target"`       // what it acts on: an address, a host
+	On     string `json:"on,omitempty"` // where, if the system has many places: a Wazuh agent's id
+	OnName string `json:"on_name,omitempty"`
+	// Address is the observed address of the host of ours that it changes: of the agent, or of the host that is patched.
+	Address string        `json:"address,omitempty"`
+	For     time.Duration `json:"for"` // every containment ends
+	Mode    Mode          `json:"mode"`
+	Reason  string        `json:"reason"`
 	// Playbook is the remediation's playbook, by the name that the system's config gives it.
 	Playbook string `json:"playbook,omitempty"`
 	// RequiresPeople is how many distinct people must approve; 0 for mode auto.

@@ -15,15 +15,17 @@ import (
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/frontend"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/policy"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
 func releaseCommand(streams IO) *cobra.Command {
-	var all, list bool
+	var all, list, forget bool
+	var flags decideFlags
 	command := &cobra.Command{
 		Use: "release [ACTION...]", Short: "End containments now, before they expire",
-		Long:    "Each named containment is told to end; it undoes what it put there and reads back that it is gone.\nThe signal is durable: it is heard even if no worker runs now.",
-		Example: "  sallyport release --list\n  sallyport release 5d1c...-1-0\n  sallyport release --all",
+		Long:    "Each named containment is told to end; it undoes what it put there and reads back that it is gone.\nThe signal is durable: it is heard even if no worker runs now. Where the system is gone for good and the release can\nnever be read back, two people give it up with --forget: then the register lists it no more, and nobody has verified it.",
+		Example: "  sallyport release --list\n  sallyport release 5d1c...-1-0\n  sallyport release --all\n  sallyport release --forget 5d1c...-1-0 --as ana --reason \"the host is scrapped\"",
 		RunE: func(c *cobra.Command, args []string) error {
 			live, err := liveContainments(c)
 			if err != nil {
@@ -36,11 +38,16 @@ func releaseCommand(streams IO) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if forget {
+				return forgetOne(c, streams, chosen, flags)
+			}
 			return release(c, streams, chosen)
 		},
 	}
 	command.Flags().BoolVar(&all, "all", false, "end every containment that is not over")
 	command.Flags().BoolVar(&list, "list", false, "only list what is contained")
+	command.Flags().BoolVar(&forget, "forget", false, "give up a release that can't be read back; needs a second person")
+	addDecideFlags(command, &flags)
 	return command
 }
 
@@ -122,6 +129,43 @@ func noWorkflow(err error) error {
 		return errors.New("no workflow holds it now: reconcile starts one for its entry in the register within minutes (times.reconcile); then release it again")
 	}
 	return err
+}
+
+// forgetOne gives one release up, in the name of one person.
+func forgetOne(c *cobra.Command, streams IO, chosen []soar.Containment, flags decideFlags) error {
+	if len(chosen) != 1 {
+		return errors.New("one at a time: name the action whose release is given up")
+	}
+	if flags.as == "" {
+		return errors.New("who decides? give --as NAME, or set SALLYPORT_PERSON")
+	}
+	key, err := policy.LoadPrivateKey(flags.key)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	o, err := openOffice(c)
+	if err != nil {
+		return err
+	}
+	temporal, err := o.temporal(c.Context())
+	if err != nil {
+		return bad(err)
+	}
+	defer temporal.Close()
+	action := chosen[0].Action
+	outcome, err := Decide(c.Context(), temporal, activities.ContainID(action.ID), key, soar.Decision{
+		Request: activities.ForgetID(action.ID), Digest: action.Digest(), By: flags.as, Approve: true, Method: policy.MethodCLI,
+		Reason: flags.reason, Override: true, SignedAt: time.Now().UTC(),
+	})
+	if err != nil {
+		return bad(fmt.Errorf("not recorded: %w", err))
+	}
+	if outcome == "" {
+		fmt.Fprintln(streams.Out, "recorded; a second person must give it up, too")
+		return nil
+	}
+	fmt.Fprintf(streams.Out, "given up: %s\n", Printable(action.String()))
+	return nil
 }
 
 func printContainments(streams IO, live []soar.Containment) error {

@@ -12,13 +12,14 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/frontend"
 	"github.com/sallyport-soar/sallyport/workflows"
 )
 
 // bootstrap starts what always runs: limits, a workflow per stream, the dispatcher, and the schedules of reconcile and
 // hunts. All of it is there already after the first start; starting it again changes nothing.
 func (d *daemon) bootstrap(ctx context.Context) error {
-	if err := d.startOnce(ctx, activities.LimitsID, "limits and kill switch", workflows.Limits, workflows.LimitsState{}); err != nil {
+	if _, err := frontend.New(d.temporal).StartLimits(ctx, activities.None{}); err != nil { // it goes on from what was kept
 		return err
 	}
 	for _, stream := range d.config.Detect.Streams {

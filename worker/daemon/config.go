@@ -38,7 +38,7 @@ type Config struct {
 	Content    []string                     `yaml:"content,omitempty" doc:"folders with your own detections, plans, policies, hunts, mappings and lists; a later one wins over an earlier one and over what is shipped" example:"/etc/sallyport/content"`
 	Systems    catalog.Config               `yaml:"systems" doc:"the systems that are asked and driven; leave out what you don't have"`
 	People     policy.People                `yaml:"people" doc:"who may decide"`
-	Protected  effect.ProtectedConfig       `yaml:"protected,omitempty" doc:"what is never touched automatically, beside what is discovered (gateways, name servers, this machine, every configured system)"`
+	Protected  effect.ProtectedConfig       `yaml:"protected,omitempty" doc:"what is never touched automatically, beside what is discovered (gateways, name servers, directory servers, whom this machine is connected to, itself, every configured system)"`
 	Keys       Keys                         `yaml:"keys" doc:"keys of this house, as sallyport key new makes them"`
 	Times      Times                        `yaml:"times" doc:"times of an incident"`
 }

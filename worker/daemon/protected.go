@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities/effect"
@@ -63,7 +64,7 @@ func (c *Config) addresses() map[string]string {
 	return all
 }
 
-// checkProtected tries the discovery: one host that can't be looked up denies every effect.
+// checkProtected tries the discovery, and shows what came of it: one host that can't be looked up denies every effect.
 func (c *Config) checkProtected(ctx context.Context) (string, error) {
 	protected, err := c.typedProtected()
 	if err != nil {
@@ -72,5 +73,6 @@ func (c *Config) checkProtected(ctx context.Context) (string, error) {
 	if err := protected.Discover(ctx, effect.Here(c.addresses())); err != nil {
 		return "", fmt.Errorf("%w (every effect is refused until each of them can be looked up: mend the name server, or the address in the config)", err)
 	}
-	return fmt.Sprintf("%d assets are never touched", len(protected.List())), nil
+	list := protected.List()
+	return fmt.Sprintf("%d assets are never touched: %s", len(list), strings.Join(list, ", ")), nil
 }
