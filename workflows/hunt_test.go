@@ -13,9 +13,9 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
-// huntFor is a hunt for combinations of one field that are rare among that many documents.
-func huntFor(field, rare, documents string) fstest.MapFS {
-	return fstest.MapFS{"hunts/H-0100.yaml": {Data: []byte(strings.NewReplacer("FIELD", field, "RARE", rare, "DOCUMENTS", documents).Replace(`
+// huntFor is a hunt for agents that are rare among that many documents.
+func huntFor(rare, documents string) fstest.MapFS {
+	return fstest.MapFS{"hunts/H-0100.yaml": {Data: []byte(strings.NewReplacer("RARE", rare, "DOCUMENTS", documents).Replace(`
 id: H-0100
 title: Addresses that attack
 hypothesis: Somebody attacks a host, which shows as an address that others do not have.
@@ -27,7 +27,7 @@ stream: wazuh
 schedule: "10 5 * * *"
 lookback: 24h
 query: {exists: {field: data.srcip}}
-analysis: {method: rare, by: [FIELD], entity: {family: host, field: agent.name}, max_count: RARE}
+analysis: {method: rare, by: [agent.name], entity: {family: host, field: agent.name}, max_count: RARE}
 min_documents: DOCUMENTS
 timeout: 60s
 expected_false_positives: none
@@ -39,9 +39,9 @@ func TestHuntTellsWhatItFound(t *testing.T) {
 		hunt    fstest.MapFS
 		outcome string
 	}{
-		"proved":       {huntFor("agent.name", "1000", "1"), activities.Proved},
-		"disproved":    {huntFor("agent.name", "1", "1"), activities.Disproved},
-		"inconclusive": {huntFor("agent.name", "1", "100000"), activities.Inconclusive},
+		"proved":       {huntFor("1000", "1"), activities.Proved},
+		"disproved":    {huntFor("1", "1"), activities.Disproved},
+		"inconclusive": {huntFor("1", "100000"), activities.Inconclusive},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func (w *world) attackRecorded() {
 
 // What a hunt proves takes the way of every detection.
 func TestWhatAHuntProvesBecomesAnIncident(t *testing.T) {
-	w := newWorld(t, huntFor("agent.name", "1000", "1"), planOf(only(block("wazuh", soar.Ask, time.Hour))))
+	w := newWorld(t, huntFor("1000", "1"), planOf(only(block("wazuh", soar.Ask, time.Hour))))
 	w.attackRecorded()
 	w.start("hunt/H-0100", "Hunt", activities.HuntRequest{ID: "H-0100"})
 	w.startAt(time.Minute, "reconcile", "Reconcile", time.Millisecond)

@@ -122,6 +122,20 @@ func TestSilenceIsAskedOnceMore(t *testing.T) {
 	}
 }
 
+// The first of two approves after the reminder: the card says so, and reminds nobody again.
+func TestALateApprovalRemindsNobody(t *testing.T) {
+	w := newWorld(t, twoPeople(), planOf(only(block("wazuh", soar.Ask, 4*time.Hour))))
+	w.attacked(time.Second, bare)
+	w.decides(3*time.Hour, "ana", "wazuh")
+
+	w.plays(2 * day)
+
+	w.oneReminder()
+	if cards := w.board.shown("wazuh"); len(cards) != 4 || len(cards[2].DecidedBy) != 1 {
+		t.Errorf("want a question, a reminder, one approval, and the end: %+v", cards)
+	}
+}
+
 func TestAHoldThatNobodyApprovesLapses(t *testing.T) {
 	w := newWorld(t, planOf(only(block("wazuh", soar.Hold, 2*time.Hour), block("pfsense", soar.Hold, 2*time.Hour))))
 	w.attacked(time.Second, bare)
@@ -141,8 +155,8 @@ func TestAHoldThatIsApprovedIsRenewed(t *testing.T) {
 	w.attacked(time.Second, bare)
 	w.decides(20*time.Minute, "ana", "wazuh")
 	w.decides(20*time.Minute, "ana", "pfsense")
-	for _, minute := range []time.Duration{29, 32, 119, 121, 139} {
-		w.at(minute*time.Minute, func() { w.held("agent shop-01 "+attacker, "pfsense "+attacker) })
+	for _, after := range []string{"29m", "32m", "1h59m", "2h1m", "2h19m"} {
+		w.at(lasting(after), func() { w.held("agent shop-01 "+attacker, "pfsense "+attacker) })
 	}
 	w.at(142*time.Minute, func() { w.held() })
 

@@ -78,6 +78,14 @@ func tactic(name string) func(*soar.Detection) {
 	return func(d *soar.Detection) { d.Tactics = []string{name} }
 }
 
+func lasting(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
 // detected puts a detection into the ledger, and returns where it lies.
 func (w *world) detected(change ...func(*soar.Detection)) soar.DetectionRef {
 	w.t.Helper()
