@@ -32,7 +32,7 @@ func TestEverySystemFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each in an office of its own, most of the time waiting
-			o := newOffice(t)
+			o := newOffice(t, "--slack")
 			o.editPlan("for: 12s", "for: "+tt.holds)
 			o.editPlan("for: 10s", "for: "+tt.holds)
 			o.up()
@@ -62,7 +62,7 @@ func named(troubles []trouble) map[string]bool {
 }
 
 func TestFaultsNameEverySystem(t *testing.T) {
-	want := []string{"ansible", "cortex", "gvm", "misp", "opensearch", "pfsense", "thehive", "wazuh"}
+	want := []string{"ansible", "cortex", "gvm", "misp", "opensearch", "pfsense", "slack", "thehive", "wazuh"}
 	for name, troubles := range map[string][]trouble{"outages": outages(), "cuts": cuts(), "wrong bodies": wrongBodies()} {
 		if got := slices.Sorted(maps.Keys(named(troubles))); !slices.Equal(got, want) {
 			t.Errorf("%s break %v, want %v", name, got, want)
