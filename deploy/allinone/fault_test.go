@@ -40,6 +40,7 @@ func TestEverySystemFails(t *testing.T) {
 			r := o.suffer(tt.troubles, 4*time.Minute)
 			o.expectOnce(r)
 			o.expectTrue(r)
+			o.expectAsked(r)
 			for system := range named(tt.troubles) {
 				if met := o.look().Met[system]; met == 0 {
 					t.Errorf("no call to %s met its fault", system)
@@ -127,6 +128,17 @@ func (o *office) expectTrue(r activities.IncidentRecord) {
 	}
 	if len(world.Cases) != 1 || world.Cases[0].Stage != "Closed" {
 		o.t.Errorf("cases %+v, want one that is closed", world.Cases)
+	}
+}
+
+// expectAsked wants a card in Slack for each block that people were asked about.
+func (o *office) expectAsked(r activities.IncidentRecord) {
+	o.t.Helper()
+	asked := requests(o.look().Cards)
+	for _, a := range r.Actions {
+		if a.Kind == soar.BlockAddress && a.Outcome != "" && !slices.Contains(asked, a.ID) {
+			o.t.Errorf("%s on %s was asked for, and Slack has no card of it: %v", a.Target, a.System, asked)
+		}
 	}
 }
 
