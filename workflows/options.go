@@ -43,7 +43,7 @@ var (
 	}
 	// shown is for cards, which only role gateway can send: one whose answer got lost is found again.
 	shown = workflow.ActivityOptions{
-		TaskQueue: activities.GatewayQueue, StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute,
+		TaskQueue: activities.GatewayQueue, StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: alive,
 	}
 	// toldOnce is for messages to people: nobody could recognise an earlier attempt.
 	toldOnce = workflow.ActivityOptions{

@@ -30,6 +30,7 @@ func (o *office) expectOnce(r activities.IncidentRecord) {
 	}
 	o.expectDifferent("scan", tasks)
 	o.expectDifferent("note of the case", keys)
+	o.expectDifferent("card", requests(world.Cards))
 	for name, host := range world.Hosts.Hosts {
 		if host.Started > 1 || host.Completed > 1 || host.Beside > 0 {
 			o.t.Errorf("host %s: playbook started %d times, completed %d times, %d beside another", name, host.Started, host.Completed, host.Beside)
@@ -41,6 +42,21 @@ func (o *office) expectOnce(r activities.IncidentRecord) {
 	o.expectReleased(r)
 	o.expectLedger(r)
 	o.expectAudit()
+}
+
+// requests are what Slack's cards ask about.
+func requests(cards []string) (asked []string) {
+	for _, card := range cards {
+		var mark struct {
+			Payload struct {
+				Request string `json:"request"`
+			} `json:"event_payload"`
+		}
+		if json.Unmarshal([]byte(card), &mark) == nil {
+			asked = append(asked, mark.Payload.Request)
+		}
+	}
+	return asked
 }
 
 func (o *office) expectDifferent(what string, names []string) {

@@ -32,7 +32,7 @@ func TestEverySystemFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each in an office of its own, most of the time waiting
-			o := newOffice(t)
+			o := newOffice(t, "--slack")
 			o.editPlan("for: 12s", "for: "+tt.holds)
 			o.editPlan("for: 10s", "for: "+tt.holds)
 			o.up()
@@ -40,6 +40,7 @@ func TestEverySystemFails(t *testing.T) {
 			r := o.suffer(tt.troubles, 4*time.Minute)
 			o.expectOnce(r)
 			o.expectTrue(r)
+			o.expectAsked(r)
 			for system := range named(tt.troubles) {
 				if met := o.look().Met[system]; met == 0 {
 					t.Errorf("no call to %s met its fault", system)
@@ -62,7 +63,7 @@ func named(troubles []trouble) map[string]bool {
 }
 
 func TestFaultsNameEverySystem(t *testing.T) {
-	want := []string{"ansible", "cortex", "gvm", "misp", "opensearch", "pfsense", "thehive", "wazuh"}
+	want := []string{"ansible", "cortex", "gvm", "misp", "opensearch", "pfsense", "slack", "thehive", "wazuh"}
 	for name, troubles := range map[string][]trouble{"outages": outages(), "cuts": cuts(), "wrong bodies": wrongBodies()} {
 		if got := slices.Sorted(maps.Keys(named(troubles))); !slices.Equal(got, want) {
 			t.Errorf("%s break %v, want %v", name, got, want)
@@ -127,6 +128,17 @@ func (o *office) expectTrue(r activities.IncidentRecord) {
 	}
 	if len(world.Cases) != 1 || world.Cases[0].Stage != "Closed" {
 		o.t.Errorf("cases %+v, want one that is closed", world.Cases)
+	}
+}
+
+// expectAsked wants a card in Slack for each block that people were asked about.
+func (o *office) expectAsked(r activities.IncidentRecord) {
+	o.t.Helper()
+	asked := requests(o.look().Cards)
+	for _, a := range r.Actions {
+		if a.Kind == soar.BlockAddress && a.Outcome != "" && !slices.Contains(asked, a.ID) {
+			o.t.Errorf("%s on %s was asked for, and Slack has no card of it: %v", a.Target, a.System, asked)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func asksForPatch(r activities.IncidentRecord, _ lab.State) bool {
 func outages() []trouble {
 	const long = 30 * time.Second
 	var early []lab.Fault
-	for _, system := range []string{"wazuh", "misp", "cortex", "thehive", "pfsense", "gvm"} {
+	for _, system := range []string{"wazuh", "misp", "cortex", "thehive", "pfsense", "gvm", "slack"} {
 		early = append(early, lab.Fault{System: system, Kind: lab.Outage, For: long})
 	}
 	early = append(early, lab.Fault{System: "wazuh", Kind: lab.Outage, Calls: "PUT /active-response", For: long})
@@ -39,6 +39,7 @@ func effects(kind string, count int) (faults []lab.Fault) {
 		"thehive": {"POST /api/v1/alert", "POST /api/v1/case", "PATCH /api/v1/case"},
 		"pfsense": {"PATCH /api/v2/firewall/alias", "POST /api/v2/firewall/apply", "DELETE /api/v2/firewall/states"},
 		"gvm":     {"create_target", "create_task", "start_task"},
+		"slack":   {"POST /chat.postMessage", "POST /chat.update"},
 		"opensearch": {
 			"POST /_bulk", "PUT /sallyport-audit", "PUT /sallyport-containments", "PUT /sallyport-incidents", "PUT /sallyport-cursors",
 		},
@@ -67,6 +68,7 @@ var errors200 = []lab.Fault{
 	{System: "thehive", Calls: "POST /api/v1/alert", Body: `{"type":"InternalError","message":"index is not ready"}`},
 	{System: "pfsense", Calls: "PATCH /api/v2/firewall/alias", Body: `{"code":500,"status":"internal server error","response_id":"UNEXPECTED_ERROR","message":"An unexpected error occurred","data":[]}`},
 	{System: "pfsense", Calls: "POST /api/v2/firewall/apply", Body: `{"code":503,"status":"service unavailable","response_id":"MODEL_WRITE_CONFIG_LOCKED","message":"locked","data":[]}`},
+	{System: "slack", Calls: "POST /chat.postMessage", Body: `{"ok":false,"error":"internal_error"}`},
 	{System: "opensearch", Calls: "POST /_bulk", Body: `{"took":1,"errors":true,"items":[{"create":{"_index":"i","_id":"1","status":429,"error":{"type":"rejected_execution_exception","reason":"queue is full"}}}]}`},
 	{System: "opensearch", Calls: "POST /_mget", Body: `{"docs":[]}`},
 }

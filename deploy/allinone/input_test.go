@@ -46,7 +46,7 @@ func TestOddEventsInTheAttack(t *testing.T) {
 			mixed.WriteString(odd[i] + "\n")
 		}
 	}
-	o := newOffice(t, write(t, mixed.String()))
+	o := newOffice(t, "--events", write(t, mixed.String()))
 	metrics := fmt.Sprintf("127.0.0.1:%d", freeLoopbackPort(t))
 	o.edit(o.file, "listen: 127.0.0.1:0", "listen: "+metrics)
 	o.up()

@@ -14,6 +14,7 @@ import (
 // labCommand runs the stand-ins in a process of their own, for tests that kill the other one and for trying a config.
 func labCommand(streams cli.IO) *cobra.Command {
 	var dir, events, opensearch string
+	var slack bool
 	command := &cobra.Command{
 		Use: "lab", Short: "Run the demo's stand-ins in a process of their own", Args: cobra.NoArgs, Hidden: true,
 		Example: "  sallyport-allinone lab --dir /tmp/office",
@@ -26,7 +27,7 @@ func labCommand(streams cli.IO) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			office, err := lab.Start(c.Context(), lab.Options{Dir: dir, OpenSearch: opensearch, Program: program, Events: played})
+			office, err := lab.Start(c.Context(), lab.Options{Dir: dir, OpenSearch: opensearch, Program: program, Events: played, Slack: slack})
 			if err != nil {
 				return cli.Failed(err)
 			}
@@ -43,6 +44,7 @@ func labCommand(streams cli.IO) *cobra.Command {
 	command.Flags().StringVar(&dir, "dir", "", "folder for its files; must be empty")
 	command.Flags().StringVar(&events, "events", "", "events (NDJSON) that POST /play plays; default: the recorded attack")
 	command.Flags().StringVar(&opensearch, "opensearch", "", "address of a real OpenSearch to use instead of the stand-in")
+	command.Flags().BoolVar(&slack, "slack", false, "ask people in Slack, too")
 	_ = command.MarkFlagRequired("dir") // the flag is there
 	return command
 }

@@ -38,14 +38,10 @@ type office struct {
 	starts  []time.Time
 }
 
-// newOffice starts the lab with the events that POST /play plays; without any it has the recorded attack.
-func newOffice(t *testing.T, events ...string) *office {
+// newOffice starts the lab, with further flags of it: --events FILE for what POST /play plays instead of the recorded attack.
+func newOffice(t *testing.T, flags ...string) *office {
 	t.Helper()
-	args := []string{"lab", "--dir", t.TempDir()}
-	for _, file := range events {
-		args = append(args, "--events", file)
-	}
-	_, found := start(t, []string{"config", "control"}, args...)
+	_, found := start(t, []string{"config", "control"}, append([]string{"lab", "--dir", t.TempDir()}, flags...)...)
 	o := &office{t: t, file: found["config"], control: found["control"]}
 	o.listen()
 	var err error

@@ -41,7 +41,7 @@ func (l *Lab) startSystems(ctx context.Context) error {
 
 	urls := map[string]string{"search": l.gateURL, "gvm": l.Scanner.Address, "gvm_pin": l.Scanner.SHA256}
 	var err error
-	for name, handler := range map[string]http.Handler{"pfsense": l.Firewall, "thehive": l.Hive, "misp": l.MISP, "cortex": l.Cortex, "wazuh": l.Wazuh, "slack": l.Slack} {
+	for name, handler := range map[string]http.Handler{"pfsense": l.Firewall, "thehive": l.Hive, "misp": l.MISP, "cortex": l.Cortex, "wazuh": l.Wazuh, "slack": l.chat.Wrap(l.Slack)} {
 		if urls[name], err = l.serve(ctx, handler); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type State struct {
 	Details []string           `json:"details"` // of the firewall's alias
 	Cases   []thehivetest.Case `json:"cases"`
 	Notes   []string           `json:"notes"` // comments of all cases
+	Cards   []string           `json:"cards"` // what is asked in Slack: the metadata of each message that bears some
 	Scans   []gvmtest.Scan     `json:"scans"`
 	Hosts   ansibletest.Hosts  `json:"hosts"`
 	Met     map[string]int     `json:"met"`  // by system: calls that met a fault
@@ -44,6 +45,11 @@ func (l *Lab) stateNow(ctx context.Context) (State, error) {
 	}
 	for _, c := range s.Cases {
 		s.Notes = append(s.Notes, l.Hive.Comments(c.ID)...)
+	}
+	for _, m := range l.Slack.Messages() {
+		if len(m.Metadata) > 0 {
+			s.Cards = append(s.Cards, string(m.Metadata))
+		}
 	}
 	s.Met, s.Held = l.met(hosts)
 	return s, nil

@@ -24,7 +24,7 @@ const (
 
 // Fault is something that goes wrong with a system of the office.
 type Fault struct {
-	System string        `json:"system"` // opensearch, wazuh, misp, cortex, thehive, pfsense, gvm, ansible
+	System string        `json:"system"` // opensearch, wazuh, misp, cortex, thehive, pfsense, slack, gvm, ansible
 	Kind   string        `json:"kind"`
 	Calls  string        `json:"calls,omitempty"` // "POST /api/v1/alert": prefix of method and path; of GVM a command; empty: all
 	Count  int           `json:"count,omitempty"` // how many calls; 0: one
@@ -36,7 +36,7 @@ type Fault struct {
 func (l *Lab) faults() map[string]*resttest.Faults {
 	return map[string]*resttest.Faults{
 		"opensearch": &l.gate, "wazuh": &l.Wazuh.Faults, "misp": &l.MISP.Faults, "cortex": &l.Cortex.Faults,
-		"thehive": &l.Hive.Faults, "pfsense": &l.Firewall.Faults,
+		"thehive": &l.Hive.Faults, "pfsense": &l.Firewall.Faults, "slack": &l.chat,
 	}
 }
 

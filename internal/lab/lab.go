@@ -66,6 +66,7 @@ type Lab struct {
 	searchURL string
 	gateURL   string          // where the house reaches the cluster: faults stand before it
 	gate      resttest.Faults // of the stand-in cluster
+	chat      resttest.Faults // of Slack
 	held      spans           // what was blocked, and when
 	people    []Person
 	hosts     string // file of the hosts' state
