@@ -31,8 +31,8 @@ func (w *world) today() (events []event) {
 
 func TestFirstSeenAddress(t *testing.T) {
 	onBoth(t, func(w *world) {
-		w.index("alerts-new", nil)
-		w.index("alerts-old", nil)
+		w.index("alerts-new")
+		w.index("alerts-old")
 		w.store("alerts-new", w.today()...)
 		w.expect(w.hunt(firstSeenLogin), activities.Inconclusive, "the baseline holds 0 documents, and fewer than 20 prove nothing")
 		w.store("alerts-old", w.habits()...)
@@ -59,9 +59,9 @@ func TestFirstSeenAddress(t *testing.T) {
 // The baseline outlives the indices that it was made from, and what was seen again in time is not forgotten.
 func TestBaselinePersists(t *testing.T) {
 	onBoth(t, func(w *world) {
-		w.index("alerts-old", nil)
+		w.index("alerts-old")
 		w.store("alerts-old", w.habits()...)
-		w.index("alerts-new", nil)
+		w.index("alerts-new")
 		w.store("alerts-new", w.today()...)
 		w.expect(w.hunt(firstSeenLogin), activities.Disproved, "")
 		w.delete("alerts-old")
@@ -89,7 +89,7 @@ func TestBaselinePersists(t *testing.T) {
 // What happened while nobody hunted is looked at by the next run, though it is older than the hunt looks back.
 func TestNobodyHuntedForAWhile(t *testing.T) {
 	onBoth(t, func(w *world) {
-		w.index("alerts-1", nil)
+		w.index("alerts-1")
 		w.store("alerts-1", slices.Concat(w.habits(), w.today())...)
 		w.expect(w.hunt(firstSeenLogin), activities.Disproved, "")
 		w.now = w.now.Add(30 * time.Hour)
@@ -107,7 +107,7 @@ func TestNobodyHuntedForAWhile(t *testing.T) {
 // More than one outcome can keep: each is proved in the end, and once.
 func TestMoreProofsThanOneOutcomeKeeps(t *testing.T) {
 	onBoth(t, func(w *world) {
-		w.index("alerts-1", nil)
+		w.index("alerts-1")
 		w.store("alerts-1", slices.Concat(w.habits(), w.today())...)
 		var strangers []event
 		for i := range 150 {

@@ -1,6 +1,7 @@
 package hunting_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,7 +24,7 @@ func (w *world) ordinary() (events []event) {
 // What every host does once a day is not rare, though each does it once; what one host does once is.
 func TestRareParentChild(t *testing.T) {
 	onBoth(t, func(w *world) {
-		w.index("alerts-1", nil)
+		w.index("alerts-1")
 		w.store("alerts-1", w.ordinary()...)
 		for i := range 3 {
 			w.store("alerts-1", w.started(time.Hour, fmt.Sprintf("pc-%d", i), `C:\Windows\System32\services.exe`, `C:\Windows\update.exe`))
@@ -60,7 +61,7 @@ func TestRareParentChild(t *testing.T) {
 func TestInconclusive(t *testing.T) {
 	onBoth(t, func(w *world) {
 		w.expect(w.hunt(rareParentChild), activities.Inconclusive, "no index matches "+w.prefix+"alerts-*")
-		w.index("alerts-1", nil)
+		w.index("alerts-1")
 		w.store("alerts-1", w.login(time.Hour, "deploy", "192.0.2.7"))
 		w.expect(w.hunt(rareParentChild), activities.Inconclusive, "has data.win.eventdata.parentImage, data.win.eventdata.image, agent.name")
 		w.store("alerts-1", w.ordinary()[:100]...)
@@ -87,7 +88,7 @@ func TestInconclusive(t *testing.T) {
 // What was found is a proof, however far the watermark is behind: it stands for itself.
 func TestProvedThoughTheWatermarkIsBehind(t *testing.T) {
 	onBoth(t, func(w *world) {
-		w.index("alerts-1", nil)
+		w.index("alerts-1")
 		w.store("alerts-1", w.ordinary()...)
 		w.store("alerts-1", w.started(5*time.Hour, "pc-1", `C:\Office\WINWORD.EXE`, `C:\Windows\System32\cmd.exe`))
 		w.known(w.now.Add(-20 * time.Minute))
@@ -103,7 +104,7 @@ func TestProvedThoughTheWatermarkIsBehind(t *testing.T) {
 func TestFaults(t *testing.T) {
 	server := opensearchtest.NewServer(t)
 	w := newWorld(t, server, server.URL, "it-")
-	w.index("alerts-1", nil)
+	w.index("alerts-1")
 	w.store("alerts-1", w.ordinary()...)
 	snapshot, err := w.hunting.ReadHunt(t.Context(), activities.HuntRequest{ID: rareParentChild, Run: "r"})
 	if err != nil {
@@ -152,6 +153,9 @@ func TestWrongRequests(t *testing.T) {
 }
 
 func permanent(err error) bool {
-	lasting, ok := err.(interface{ Permanent() bool }) //nolint:errorlint // the outermost says it
+	lasting, ok := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](err)
 	return ok && lasting.Permanent()
 }

@@ -73,7 +73,7 @@ func newWorld(t *testing.T, server *opensearchtest.Server, address, prefix strin
 func (w *world) known(at time.Time) { w.marks = map[string]time.Time{"wazuh": at} }
 
 // index creates an index of alerts with the types that Wazuh gives them.
-func (w *world) index(name string, settings map[string]any) {
+func (w *world) index(name string) {
 	w.Helper()
 	var template struct {
 		Template map[string]any `json:"template"`
@@ -83,7 +83,6 @@ func (w *world) index(name string, settings map[string]any) {
 	}
 	body := map[string]any{"settings": map[string]any{"number_of_replicas": 0}}
 	maps.Copy(body, template.Template)
-	maps.Copy(body["settings"].(map[string]any), settings)
 	if err := w.client.CreateIndex(w.Context(), w.prefix+name, body); err != nil {
 		w.Fatal(err)
 	}

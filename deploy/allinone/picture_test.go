@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"image"
 	"image/color"
 	"image/png"
@@ -56,6 +57,38 @@ func TestPicture(t *testing.T) {
 		t.Errorf("marks are shown as text:\n%s", text)
 	}
 	keepPicture(t, b.picture())
+	o.loginOf(hostile)
+	b.open(page+"/user-metadata", "user [click](http://evil.example) www.evil.example **now** ", " _us_")
+	const links = `String([...document.querySelectorAll('iframe')].reduce((n, f) => n + f.contentDocument.querySelectorAll('a, img').length, 0))`
+	if found := b.evaluate(links); found != "0" {
+		t.Errorf("%s links or images on the card, made of the name of an account", found)
+	}
+}
+
+// hostile is a name that an attacker chose for the analysts' screen.
+const hostile = "[click](http://evil.example) www.evil.example **now** <img src=x> _us_"
+
+// loginOf plays the attack's successful login once more, of another account.
+func (o *office) loginOf(account string) {
+	o.t.Helper()
+	for _, event := range lab.RecordedAttack() {
+		if !bytes.Contains(event, []byte(`"40112"`)) {
+			continue
+		}
+		var alert map[string]any
+		if err := json.Unmarshal(event, &alert); err != nil {
+			o.t.Fatal(err)
+		}
+		now := time.Now().UTC()
+		alert["timestamp"], alert["@timestamp"] = now.Format("2006-01-02T15:04:05.000-0700"), now.Format(time.RFC3339Nano)
+		alert["data"].(map[string]any)["dstuser"] = account
+		index := strings.Replace(o.config.Detect.Streams[0].Index, "*", "again", 1)
+		if _, err := o.state.Create(o.t.Context(), index, "again", alert); err != nil {
+			o.t.Fatal(err)
+		}
+		return
+	}
+	o.t.Fatal("the recorded attack has no login")
 }
 
 // awaitHeld waits until the address is held at the perimeter, and people are asked about the agent and the patch.

@@ -48,7 +48,7 @@ func TestFaultsNameFileLineAndMend(t *testing.T) {
 		t.Fatalf("the good one: %d hunts, %v", len(hunts), err)
 	}
 	for name, tt := range map[string]struct{ old, to, want string }{
-		"an unknown key":          {"level:", "levle:", `hunts/a.yaml:4: unknown field "levle"`},
+		"an unknown key":          {"level:", "leveled:", `hunts/a.yaml:4: unknown field "leveled"`},
 		"an unknown inner key":    {"  method:", "  metod:", `hunts/a.yaml:16: unknown field "metod"`},
 		"no YAML":                 {"title: Something", "title: [Something", "hunts/a.yaml:"},
 		"a wrong type":            {"min_documents: 20", "min_documents: many", "hunts/a.yaml:21: "},
