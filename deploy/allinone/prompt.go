@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -23,6 +24,7 @@ type prompt struct {
 	look  look
 	open  *activities.PendingApproval
 	since time.Time // when the question was shown
+	drawn time.Time // when its last line was
 	ended bool      // nobody can answer any more
 }
 
@@ -72,7 +74,10 @@ func (p *prompt) ask(pending activities.PendingApproval) {
 	p.again()
 }
 
-func (p *prompt) again() { fmt.Fprint(p.out, "    Your answer [y/N]: ") }
+func (p *prompt) again() {
+	fmt.Fprint(p.out, "    Your answer [y/N]: ")
+	p.drawn = time.Now()
+}
 
 // above writes lines of the timeline; an open question is shown again below them.
 func (p *prompt) above(write func()) {
@@ -87,11 +92,15 @@ func (p *prompt) above(write func()) {
 
 // answer says what a line means; known is false while it means nothing and the question stays.
 func (p *prompt) answer(line typed) (approve, known bool) {
+	if line.at.Before(p.drawn) && !line.end { // the question was drawn once more below what was typed
+		fmt.Fprint(p.out, p.look.wipe())
+	}
 	switch text := strings.ToLower(line.text); {
 	case line.end:
 		p.ended = true
 		fmt.Fprintln(p.out, "\n    Nobody can answer here any more: that means no.")
 	case p.here && line.at.Before(p.since):
+		p.again()
 		return false, false
 	case text == "y" || text == "yes":
 		return true, true
@@ -122,13 +131,43 @@ func undone(a soar.Action) string {
 }
 
 // look is how the terminal shows things; the zero value is plain text.
-type look struct{ terminal bool }
+type look struct {
+	terminal bool
+	width    int // 0: lines are never broken
+}
 
 // lookOf is plain off a terminal, and where NO_COLOR is set.
 func lookOf(out io.Writer) look {
 	file, isFile := out.(*os.File)
-	return look{isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if !isFile || !term.IsTerminal(int(file.Fd())) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return look{}
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		width = 0
+	}
+	return look{true, width}
 }
+
+// broken is text in lines that fit beside the times of the timeline.
+func (l look) broken(text string) string {
+	room := l.width - len(indent)
+	if room < 40 {
+		return text
+	}
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return strings.Join(append(lines, line), "\n"+indent)
+}
+
+// indent is as wide as a time and its two spaces.
+const indent = "          "
 
 func (l look) strong(text string) string { return l.wrap("1", text) }
 func (l look) faint(text string) string  { return l.wrap("2", text) }

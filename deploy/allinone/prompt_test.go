@@ -95,8 +95,8 @@ func TestDemoAtThePrompt(t *testing.T) {
 	s.types("perhaps")
 	s.await(`"perhaps" is neither yes nor no`, 1)
 	s.types("Y")
-	s.await("ana approved (cli): block_address 203.0.113.66", 1)
-	s.await("Contained, and read back: block_address 203.0.113.66 on wazuh agent shop-01", 1)
+	s.await("ana approved (cli): block 203.0.113.66", 1)
+	s.await("Contained, and read back: block 203.0.113.66 on wazuh agent shop-01", 1)
 	s.await(asks+"patch shop-01 with playbook patch?", 1)
 	s.types("")
 	s.await("Remediation patch of shop-01: denied", 1)
@@ -118,7 +118,7 @@ func TestDemoWithNobodyThere(t *testing.T) {
 	if code != 0 || !strings.Contains(s.said(), "Nobody can answer here any more: that means no.") || strings.Count(s.said(), asks) != 1 {
 		t.Errorf("exit %d:\n%s", code, s.said())
 	}
-	if strings.Contains(s.said(), "ana approved") || strings.Contains(s.said(), "Contained, and read back: block_address 203.0.113.66 on wazuh") {
+	if strings.Contains(s.said(), "ana approved") || strings.Contains(s.said(), "Contained, and read back: block 203.0.113.66 on wazuh") {
 		t.Errorf("silence approved:\n%s", s.said())
 	}
 }
@@ -136,5 +136,24 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %s to end", took)
+	}
+}
+
+func TestTimelineFitsTheTerminal(t *testing.T) {
+	text := "Judged: score 100 of 100, because of many things that were seen, and of one that was not"
+	if got := (look{}).broken(text); got != text {
+		t.Errorf("off a terminal lines are broken: %q", got)
+	}
+	got := look{terminal: true, width: 60}.broken(text)
+	if strings.ReplaceAll(got, "\n"+indent, " ") != text {
+		t.Errorf("words got lost: %q", got)
+	}
+	for line := range strings.Lines(indent + got) {
+		if len(strings.TrimSuffix(line, "\n")) > 60 {
+			t.Errorf("%q is too wide", line)
+		}
+	}
+	if got := (look{terminal: true}).strong("x"); got != "\x1b[1mx\x1b[0m" || (look{}).strong("x") != "x" {
+		t.Errorf("strong is %q", got)
 	}
 }

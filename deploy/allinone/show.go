@@ -128,10 +128,11 @@ func (s *show) tell(r activities.IncidentRecord) {
 	}
 	s.prompt.above(func() {
 		if known == 0 {
-			s.say("Incident %s: %s\n          %s/namespaces/%s/workflows/%s", cli.Printable(r.Entity.String()), cli.Printable(r.Title), s.ui, s.config.Temporal.Namespace, escapeID(r.Key))
+			s.line(r.Opened.Local(), "Incident "+cli.Printable(r.Entity.String())+": "+cli.Printable(r.Title))
+			fmt.Fprintf(s.streams.Out, "%s%s/namespaces/%s/workflows/%s\n", indent, s.ui, s.config.Temporal.Namespace, escapeID(r.Key))
 		}
 		for _, entry := range r.Timeline[min(known, len(r.Timeline)):] {
-			s.line(entry.At.Local(), cli.Printable(entry.Text))
+			s.line(entry.At.Local(), strings.ReplaceAll(cli.Printable(entry.Text), soar.BlockAddress+" ", "block "))
 		}
 	})
 	s.told[r.ID] = len(r.Timeline)
@@ -140,7 +141,7 @@ func (s *show) tell(r activities.IncidentRecord) {
 func (s *show) say(format string, args ...any) { s.line(time.Now(), fmt.Sprintf(format, args...)) }
 
 func (s *show) line(at time.Time, text string) {
-	fmt.Fprintf(s.streams.Out, "%s  %s\n", s.prompt.look.faint(at.Format(time.TimeOnly)), text)
+	fmt.Fprintf(s.streams.Out, "%s  %s\n", s.prompt.look.faint(at.Format(time.TimeOnly)), s.prompt.look.broken(text))
 }
 
 // askWhatWaits decides what waits: by the person at the prompt, or with --yes by a second lab person, both by the one

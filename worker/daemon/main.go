@@ -15,12 +15,27 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/config"
 )
 
+const usage = `sallyport-worker runs the roles of its config (detect, respond, gateway) against the Temporal that the config names, until
+it is interrupted. A kill loses nothing: at the next start everything goes on where it was.
+
+Example:
+  sallyport-worker --config /etc/sallyport/sallyport.yaml
+
+Exit codes: 0 good; 1 it could not go on; 2 wrong usage or config.
+
+Flags:
+`
+
 // Main runs the daemon until it is interrupted, and returns its exit code: 0 good, 1 it could not go on, 2 wrong usage
 // or config.
 func Main(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sallyport-worker", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	path := flags.String("config", "sallyport.yaml", "the config file (`sallyport config init` writes one)")
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	path := flags.String("config", "sallyport.yaml", "the config `file` (sallyport config init writes one)")
 	version := flags.Bool("version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
