@@ -81,7 +81,12 @@ func readerRole(t *testing.T, server *opensearchtest.Secure) {
 	refuses(t, err, "indices:data/write/")
 	_, err = c.Count(t.Context(), "sallyport-cursors", nil)
 	refuses(t, err, "indices:data/read/search")
-	for _, action := range append([]string{"cluster:monitor/health"}, role.Index[0].Actions...) {
+	server.SetRole(t, "it_reader", role.Without("cluster:monitor/main"))
+	namesMissing(t, "cluster:monitor/main", func(ctx context.Context) []error {
+		_, err := c.Ping(ctx)
+		return []error{err}
+	})
+	for _, action := range role.Index[0].Actions {
 		server.SetRole(t, "it_reader", role.Without(action))
 		namesMissing(t, action, func(ctx context.Context) []error { return c.CheckStream(ctx, "logs-*") })
 	}

@@ -40,7 +40,7 @@ func Run(ctx context.Context, c Config, o Options) error {
 	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	if err := d.start(ctx); err != nil {
 		d.stop()
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		if errors.Is(context.Cause(ctx), context.Canceled) { // interrupted: what the start was waiting for is no fault
 			return nil
 		}
 		return err
