@@ -144,7 +144,7 @@ func (c *Cluster) find(expression string, w wanting) (found []*index, err error)
 		}
 		for _, name := range names {
 			in := c.indices[name]
-			if isPattern && !(in.closed && w.closed || !in.closed && w.open) {
+			if wanted := in.closed && w.closed || !in.closed && w.open; isPattern && !wanted {
 				continue
 			}
 			if in.closed && !isPattern && !w.readsClosed {
