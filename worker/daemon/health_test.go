@@ -17,7 +17,7 @@ func TestReadyz(t *testing.T) {
 	want := func(status int, part string) {
 		t.Helper()
 		recorder := httptest.NewRecorder()
-		mux.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		mux.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
 		if recorder.Code != status || !strings.Contains(recorder.Body.String(), part) {
 			t.Errorf("%d %s; want %d with %s", recorder.Code, recorder.Body, status, part)
 		}

@@ -43,7 +43,7 @@ type Parts struct {
 	Config    Config
 	State     *opensearch.Client                    // keeps cursors and ledger
 	Clusters  map[string]*opensearch.Client         // that streams name
-	Matcher   func(mapping string) (Matcher, error) // asked at each lease term, so that newer rules are taken up
+	Matcher   func(mapping string) (Matcher, error) // asked at each lease term
 	Signaller Signaller
 	Metrics   *Metrics
 	Log       *slog.Logger

@@ -3,6 +3,7 @@ package detect_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,14 +81,7 @@ func TestSweepAsks(t *testing.T) {
 		b.detections(name, name, 1, past)
 	}
 	only := func(names ...string) func(soar.Entity) bool {
-		return func(e soar.Entity) bool {
-			for _, name := range names {
-				if e.Name == name {
-					return true
-				}
-			}
-			return false
-		}
+		return func(e soar.Entity) bool { return slices.Contains(names, e.Name) }
 	}
 	if found := b.sweep(only("a", "c")); len(found) != 2 || found["a"] != 1 || found["c"] != 1 {
 		t.Errorf("a and c may be told: %v", found)

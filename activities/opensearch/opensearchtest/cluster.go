@@ -3,7 +3,7 @@
 // It answers 400 to every query clause, aggregation and parameter of a body that it does not know, so that nothing
 // passes because it was ignored. Faults are injected at the wire (Inject) or in the model (faults of shards).
 //
-// Reading order: cluster.go (requests), shard.go (the engine), index.go, document.go, search.go, query.go, field.go,
+// Reading order: cluster.go (requests), shard.go (the engine), index.go, resolve.go, document.go, search.go, query.go, field.go,
 // aggregate.go, fault.go.
 package opensearchtest
 
