@@ -89,7 +89,7 @@ func settleEach(ctx workflow.Context, step activities.Step[activities.Batch, act
 func notSettled(o activities.Order, err error) soar.Containment {
 	held := soar.Containment{Action: o.Action, Incident: o.Incident, IncidentKey: o.IncidentKey, Grant: o.Grant, State: soar.Unconfirmed, Expires: o.Expires}
 	if held.Reason = "the answer does not fit the order"; err != nil {
-		held.Reason = clip(cause(err), maxReason)
+		held.Reason = clip(said(err), maxReason)
 	}
 	if neverAsked(err) {
 		held.State = soar.Planned
@@ -105,15 +105,6 @@ func neverAsked(err error) bool {
 		}
 	}
 	return false
-}
-
-// cause is what a step said, without what the engine says around it.
-func cause(err error) string {
-	var fault *temporal.ApplicationError
-	if errors.As(err, &fault) {
-		return fault.Message()
-	}
-	return err.Error()
 }
 
 func holds(batch activities.Batch, actionID string) bool {
