@@ -113,8 +113,8 @@ func (c *Client) CheckState(ctx context.Context) (faults []error) {
 func (c *Client) tryIndex(ctx context.Context, index string) (faults []error) {
 	_, counting := c.Count(ctx, index, map[string]any{"match_all": map[string]any{}})
 	_, _, getting := c.Get(ctx, index, nobody)
-	attempts := []error{counting, getting, c.Refresh(ctx, index)}
-	attempts = append(attempts, c.call(ctx, "update a document of "+index, http.MethodPost, pathTo(index, "_update", nobody), nil, []byte(`{"doc":{}}`), nil))
+	_, putting := c.Put(ctx, index, nobody, map[string]any{}, Unchanged(Document{PrimaryTerm: 1}))
+	attempts := []error{counting, getting, c.Refresh(ctx, index), putting}
 	if index == cursorsIndex {
 		attempts = append(attempts, c.call(ctx, "delete a document of "+index, http.MethodDelete, pathTo(index, "_doc", nobody), Unchanged(Document{PrimaryTerm: 1}).query, nil, nil))
 	}

@@ -61,7 +61,7 @@ func stateRole(t *testing.T, server *opensearchtest.Secure) {
 
 	for _, action := range []string{
 		"indices:admin/index_template/get", "indices:data/read/search", "indices:data/read/get",
-		"indices:data/write/update*", "indices:admin/refresh*", "indices:monitor/stats", "indices:data/write/delete",
+		"indices:data/write/index", "indices:admin/refresh*", "indices:monitor/stats", "indices:data/write/delete",
 	} {
 		server.SetRole(t, "it_state", role.Without(action))
 		namesMissing(t, action, c.CheckState)

@@ -1,6 +1,7 @@
 package opensearch_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -103,17 +104,14 @@ func TestCheckNamesANewerTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range list {
-		if list[i].Name == "sallyport-hunts" {
-			list[i].Body = []byte(strings.Replace(string(list[i].Body), `"version": 1`, `"version": 9`, 1))
-			list[i].Version = 9
-		}
-	}
+	ours := list[0].Version
+	list[0].Body = bytes.Replace(list[0].Body, fmt.Appendf(nil, `"version": %d,`, ours), []byte(`"version": 99,`), 1)
+	list[0].Version = 99
 	if done, err := c.Ensure(t.Context(), list); err != nil || len(done.Put) != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	faults := c.CheckState(t.Context())
-	if len(faults) != 1 || !strings.Contains(faults[0].Error(), "sallyport-hunts has version 9, this program brings 1") {
+	if len(faults) != 1 || !strings.Contains(faults[0].Error(), fmt.Sprintf("%s has version 99, this program brings %d", list[0].Name, ours)) {
 		t.Errorf("check says %v", faults)
 	}
 	if n := len(server.Documents("sallyport-cursors")); n != 1 {
