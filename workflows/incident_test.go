@@ -59,3 +59,25 @@ func TestARunThatClaimsNothingOpensNoCase(t *testing.T) {
 	}
 	w.held()
 }
+
+// Each line of the chain says who acted: a person, or which part of the house.
+func TestTheAuditLogTellsWhoActed(t *testing.T) {
+	w := newWorld(t, planOf(only(block("wazuh", soar.Ask, time.Hour))))
+	w.attacked(time.Second, bare)
+	w.decides(10*time.Minute, "ana", "wazuh")
+
+	w.plays(2 * day)
+
+	who := map[string]string{}
+	for _, e := range w.chain() {
+		who[e.What] = e.Actor
+	}
+	for what, want := range map[string]string{
+		"judged": activities.ActorIncident, "planned": activities.ActorIncident, "asked": activities.ActorIncident, "decided": "ana", "granted": activities.ActorIncident,
+		"admitted": activities.ActorEnvelope, "contained": activities.ActorEnvelope, "released": activities.ActorEnvelope, "closed": activities.ActorIncident,
+	} {
+		if who[what] != want {
+			t.Errorf("%s: the audit log says that %q did it, want %q", what, who[what], want)
+		}
+	}
+}

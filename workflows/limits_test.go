@@ -101,9 +101,10 @@ func TestLimitsThatDoNotAnswerMeanNo(t *testing.T) {
 // What is taken and who halted go on in a new run.
 func TestLimitsKeepTheirStateInANewRun(t *testing.T) {
 	w := newWorld(t)
+	room := 2
 	reserve := func(action string) *answer {
 		got := &answer{}
-		r := activities.Reservation{ActionID: action, Kind: soar.BlockAddress, Cap: activities.Cap{Actions: 2}, Window: time.Hour}
+		r := activities.Reservation{ActionID: action, Kind: soar.BlockAddress, Cap: activities.Cap{Actions: room}, Window: time.Hour}
 		if err := w.front.update(activities.LimitsID, activities.ReserveUpdate, got, r); err != nil {
 			t.Error(err)
 		}
@@ -120,7 +121,7 @@ func TestLimitsKeepTheirStateInANewRun(t *testing.T) {
 	})
 	w.at(4*time.Second, func() { given = reserve("c") })
 	w.throws(5*time.Second, activities.HaltUpdate, "ana", "maintenance")
-	w.at(6*time.Second, func() { w.grows(activities.LimitsID); reserve("d") })
+	w.at(6*time.Second, func() { room = 10; w.grows(activities.LimitsID); reserve("d") })
 	w.at(7*time.Second, func() { halted = reserve("d"); held = reserve("a") })
 	w.throws(8*time.Second, activities.ResumeUpdate, "ben", "done")
 	var later *answer
