@@ -109,8 +109,7 @@ func neverAsked(err error) bool {
 
 // cause is what a step said, without what the engine says around it.
 func cause(err error) string {
-	var fault *temporal.ApplicationError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return fault.Message()
 	}
 	return err.Error()

@@ -11,11 +11,11 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
-// forgets lets a person give up the release of what is held on a system.
-func (w *world) forgets(after time.Duration, person, system string, change ...func(*soar.Decision)) *answer {
+// forgets lets a person give up the release of what is held on the agent.
+func (w *world) forgets(after time.Duration, person string, change ...func(*soar.Decision)) *answer {
 	got := &answer{}
 	w.at(after, func() {
-		action := w.action(w.record(), system, attacker)
+		action := w.action(w.record(), "wazuh", attacker)
 		held := w.registered(action.ID)
 		d := soar.Decision{
 			Request: activities.ForgetID(action.ID), Digest: held.Action.Digest(), By: person, Approve: true, Method: policy.MethodCLI, Override: true,
@@ -50,17 +50,17 @@ func (w *world) registered(id string) (held soar.Containment) {
 func TestTwoPeopleGiveUpAReleaseThatCanNotEnd(t *testing.T) {
 	w := newWorld(t, planOf(only(block("wazuh", soar.Auto, 2*time.Hour))))
 	w.attacked(time.Second, bare)
-	early := w.forgets(time.Hour, "ana", "wazuh")
+	early := w.forgets(time.Hour, "ana")
 	w.at(time.Hour+time.Minute, func() { w.away("wazuh", 10*day) }) // the host is scrapped
-	first := w.forgets(3*time.Hour, "ana", "wazuh")
-	again := w.forgets(3*time.Hour+time.Minute, "ana", "wazuh")
-	other := w.forgets(3*time.Hour+2*time.Minute, "ben", "wazuh", func(d *soar.Decision) { d.Digest = "another" })
+	first := w.forgets(3*time.Hour, "ana")
+	again := w.forgets(3*time.Hour+time.Minute, "ana")
+	other := w.forgets(3*time.Hour+2*time.Minute, "ben", func(d *soar.Decision) { d.Digest = "another" })
 	w.at(4*time.Hour, func() {
 		if w.registered(w.action(w.record(), "wazuh", attacker).ID).State == "" {
 			t.Error("one person was enough")
 		}
 	})
-	second := w.forgets(5*time.Hour, "ben", "wazuh")
+	second := w.forgets(5*time.Hour, "ben")
 	w.at(5*time.Hour+10*time.Minute, func() {
 		a := w.action(w.record(), "wazuh", attacker)
 		if w.registered(a.ID).State != "" || a.State != string(soar.Released) || !strings.Contains(a.Reason, "given up by ana and ben") {
