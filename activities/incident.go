@@ -41,6 +41,7 @@ type Settings struct {
 	SourceTimeout  time.Duration `json:"source_timeout"`  // for one source of enrichment (2 min)
 	ScanTimeout    time.Duration `json:"scan_timeout"`    // for one scan (2 h)
 	ConfirmWithin  time.Duration `json:"confirm_within"`  // how long a read-back may take to show an effect (2 min)
+	ReadBack       time.Duration `json:"read_back"`       // how often what is held is read back (10 min); 0: never
 	UIBase         string        `json:"ui_base"`         // address of the Temporal UI for links; may be empty
 }
 

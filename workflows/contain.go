@@ -74,7 +74,13 @@ func Contain(ctx workflow.Context, in Containing) (soar.Containment, error) {
 			return held, nil
 		}
 		by := c.hold(ctx, &held)
-		c.in.Held, c.in.End = &held, &Ending{By: by, Began: workflow.Now(ctx)}
+		switch c.in.Held = &held; {
+		case !held.Live():
+			return held, nil
+		case by == "":
+			return held, workflow.NewContinueAsNewError(ctx, Contain, c.in)
+		}
+		c.in.End = &Ending{By: by, Began: workflow.Now(ctx)}
 	}
 	released, err := c.release(ctx)
 	if err == nil {
@@ -225,48 +231,6 @@ func (c *containment) tell(ctx workflow.Context, held soar.Containment) {
 	if err := workflow.SignalExternalWorkflow(ctx, c.in.Incident, "", activities.StandsSignal, held).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Info("incident not told", "action", held.Action.ID, "error", err)
 	}
-}
-
-// hold waits for the expiry, or for a person who ends it earlier. A hold that was approved is renewed: longer.
-func (c *containment) hold(ctx workflow.Context, held *soar.Containment) (by string) {
-	releases, renewals := workflow.GetSignalChannel(ctx, activities.ReleaseSignal), workflow.GetSignalChannel(ctx, activities.RenewSignal)
-	for by == "" {
-		timed, cancel := workflow.WithCancel(ctx)
-		left := max(0, c.in.Order.Expires.Sub(workflow.Now(ctx)))
-		expiry := workflow.NewTimerWithOptions(timed, left, workflow.TimerOptions{Summary: clip("release: "+c.in.Order.String(), maxSummary)})
-		workflow.NewSelector(ctx).
-			AddFuture(expiry, func(f workflow.Future) {
-				if f.Get(ctx, nil) == nil {
-					by = "expiry"
-				}
-			}).
-			AddReceive(releases, func(ch workflow.ReceiveChannel, _ bool) { ch.Receive(ctx, &by) }).
-			AddReceive(renewals, func(ch workflow.ReceiveChannel, _ bool) { c.renew(ctx, ch, held) }).
-			Select(ctx)
-		cancel()
-	}
-	return by
-}
-
-// renew takes a fuller grant and its longer expiry, and carries it out once more: a system whose entry ends by itself
-// must learn the new end, and is read back.
-func (c *containment) renew(ctx workflow.Context, ch workflow.ReceiveChannel, held *soar.Containment) {
-	var order activities.Order
-	ch.Receive(ctx, &order)
-	admitted, err := do(workflow.WithActivityOptions(ctx, patient), activities.Admit, order)
-	if err != nil || !admitted.Live() || admitted.Expires.Before(order.Expires) {
-		workflow.GetLogger(ctx).Warn("hold not renewed", "action", order.Action.ID, "reason", admitted.Reason, "error", err)
-		held.Reason = "approved, but not renewed: it ends when it was to end"
-		c.tell(ctx, *held)
-		return
-	}
-	c.in.Order = order
-	renewed, asked := c.carryOut(ctx, admitted)
-	if asked { // else the register's word, from before, says nothing of the new end
-		renewed = c.confirm(ctx, renewed)
-	}
-	*held = renewed
-	c.tell(ctx, renewed)
 }
 
 // release tries until it is read back as gone; after ten minutes people are told, once, and it goes on.

@@ -57,7 +57,7 @@ const (
 // settings are the times of an office that sets nothing.
 var settings = activities.Settings{
 	Quiet: day, Episode: 7 * day, ApprovalWindow: 4 * time.Hour, HoldFor: 30 * time.Minute, Settle: 15 * time.Minute,
-	SourceTimeout: 2 * time.Minute, ScanTimeout: 2 * time.Hour, ConfirmWithin: 2 * time.Minute,
+	SourceTimeout: 2 * time.Minute, ScanTimeout: 2 * time.Hour, ConfirmWithin: 2 * time.Minute, ReadBack: 10 * time.Minute,
 }
 
 // world is the whole house but Temporal's server: real clients against the lab's stand-ins, in virtual time.

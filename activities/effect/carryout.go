@@ -37,14 +37,14 @@ func (e *Envelope) CarryOut(ctx context.Context, batch activities.Batch) (activi
 	return activities.Settled{Containments: held}, nil
 }
 
-// Confirm reads an effect back, for systems that show it later.
+// Confirm reads an effect back, for systems that show it later, and for those that lose it.
 func (e *Envelope) Confirm(ctx context.Context, order activities.Order) (soar.Containment, error) {
 	driver, err := e.batchDriver(activities.Batch{System: order.Action.System, Orders: []activities.Order{order}})
 	if err != nil {
 		return planned(order), err
 	}
 	mine, ok, err := e.holder(ctx, order.Action)
-	if err != nil || !ok || !mine.Live() || mine.State == soar.Contained {
+	if err != nil || !ok || !mine.Live() {
 		if err == nil && !ok {
 			mine = refused(planned(order), errNotAdmitted)
 		}
@@ -185,8 +185,12 @@ func (e *Envelope) settle(c *soar.Containment, seen activities.Observation) {
 		c.State, c.Reason, c.ConfirmedAt = soar.Contained, "", &now
 	case seen.InForce:
 		c.State, c.Reason = soar.Unconfirmed, "in force, but not by this action"
-	default:
+	case c.State == soar.Contained:
+		c.State, c.Reason = soar.Unconfirmed, "it was in force, and has vanished before its expiry"
+	case c.ConfirmedAt == nil:
 		c.State, c.Reason = soar.Unconfirmed, "asked for, but not seen in force"
+	default:
+		c.State = soar.Unconfirmed // for the reason that it had
 	}
 }
 

@@ -60,6 +60,7 @@ type Times struct {
 	SourceTimeout  time.Duration `yaml:"source_timeout" doc:"how long one source of enrichment may take"`
 	ScanTimeout    time.Duration `yaml:"scan_timeout" doc:"how long one scan may take"`
 	ConfirmWithin  time.Duration `yaml:"confirm_within" doc:"how long an effect may take until it is read back; then it is unconfirmed"`
+	ReadBack       time.Duration `yaml:"read_back" doc:"how often a containment is read back while it is held; one that has vanished is carried out again"`
 	Reconcile      time.Duration `yaml:"reconcile" doc:"how often register, workflows and ledger are compared"`
 	Sweep          time.Duration `yaml:"sweep" doc:"age at which an unclaimed detection is signalled again"`
 }
@@ -77,7 +78,7 @@ func Defaults() Config {
 		Keys:       Keys{Grant: "grant.key", Gateway: "gateway.key"},
 		Times: Times{
 			Quiet: 24 * time.Hour, Episode: 7 * 24 * time.Hour, ApprovalWindow: 4 * time.Hour, HoldFor: 30 * time.Minute, Settle: 15 * time.Minute,
-			SourceTimeout: 2 * time.Minute, ScanTimeout: 2 * time.Hour, ConfirmWithin: 2 * time.Minute, Reconcile: 5 * time.Minute, Sweep: 2 * time.Minute,
+			SourceTimeout: 2 * time.Minute, ScanTimeout: 2 * time.Hour, ConfirmWithin: 2 * time.Minute, ReadBack: 10 * time.Minute, Reconcile: 5 * time.Minute, Sweep: 2 * time.Minute,
 		},
 	}
 }
@@ -170,6 +171,7 @@ func (t Times) validate() (faults config.Faults) {
 		{"source_timeout", t.SourceTimeout},
 		{"scan_timeout", t.ScanTimeout},
 		{"confirm_within", t.ConfirmWithin},
+		{"read_back", t.ReadBack},
 		{"reconcile", t.Reconcile},
 		{"sweep", t.Sweep},
 	} {
@@ -185,7 +187,7 @@ func (c *Config) settings() activities.Settings {
 	t := c.Times
 	return activities.Settings{
 		Quiet: t.Quiet, Episode: t.Episode, ApprovalWindow: t.ApprovalWindow, HoldFor: t.HoldFor, Settle: t.Settle,
-		SourceTimeout: t.SourceTimeout, ScanTimeout: t.ScanTimeout, ConfirmWithin: t.ConfirmWithin, UIBase: c.Temporal.UIBase,
+		SourceTimeout: t.SourceTimeout, ScanTimeout: t.ScanTimeout, ConfirmWithin: t.ConfirmWithin, ReadBack: t.ReadBack, UIBase: c.Temporal.UIBase,
 	}
 }
 

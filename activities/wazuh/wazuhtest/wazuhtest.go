@@ -148,6 +148,13 @@ func (m *Manager) AddAgent(id, name, ip string) *Agent {
 	return a
 }
 
+// Agent returns the agent with that id; nil if there is none.
+func (m *Manager) Agent(id string) *Agent {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.agent(id)
+}
+
 func (m *Manager) agent(id string) *Agent {
 	at := slices.IndexFunc(m.agents, func(a *Agent) bool { return a.id == id })
 	if at < 0 {
