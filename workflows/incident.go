@@ -205,6 +205,7 @@ func (i *incident) claim(ctx workflow.Context) (claimed int, err error) {
 			continue
 		}
 		claimed += answer.Count
+		i.Material = i.again(answer.News) || i.Material
 		i.Material = i.Record.Brief.Merge(answer.News) || i.Material
 		if room := maxDetections - len(i.Detections); room > 0 {
 			i.Detections = append(i.Detections, news.Detections[:min(room, len(news.Detections))]...)

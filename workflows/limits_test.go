@@ -66,7 +66,7 @@ func TestHaltStopsWhatIsNewAndReleasesGoOn(t *testing.T) {
 	w.at(time.Hour+time.Minute, func() { w.held() })
 	w.throws(2*time.Hour, activities.ResumeUpdate, "ben", "done")
 	w.attacked(3*time.Hour, bare, from(attacker, second, "203.0.113.68"))
-	w.at(3*time.Hour+time.Minute, func() { w.held("pfsense 203.0.113.68") })
+	w.at(3*time.Hour+time.Minute, func() { w.held("pfsense "+attacker, "pfsense 203.0.113.68") }) // the first block had expired
 
 	w.plays(3 * day)
 

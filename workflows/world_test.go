@@ -77,6 +77,7 @@ type world struct {
 	began    time.Time
 	events   int
 	mayFail  bool // a workflow of this play may end badly
+	late     bool // an event comes late
 }
 
 // newWorld sets the office up; plans and policy lie over what is shipped, by their paths in content.
