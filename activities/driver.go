@@ -40,6 +40,11 @@ type Observation struct {
 // Gone reports whether nothing is left of the action itself.
 func (o Observation) Gone() bool { return !o.Ours && (o.Shared || !o.InForce) }
 
+// Tagger is a driver that can list what bears our mark on its system: one action per mark, with id, target and place.
+type Tagger interface {
+	Tagged(ctx context.Context) ([]soar.Action, error)
+}
+
 // CheckBatch refuses what a careless system would read as "all".
 func CheckBatch(batch []soar.Action) error {
 	if len(batch) == 0 {

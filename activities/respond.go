@@ -25,6 +25,8 @@ var (
 	SendWish = Step[Wish, None]{"SendWish"}
 	// ListContainments lists the register's entries that are not over.
 	ListContainments = Step[None, Containments]{"ListContainments"}
+	// ListStrays lists what bears our mark on a system and is not in the register: somebody lost the register's entry.
+	ListStrays = Step[None, Containments]{"ListStrays"}
 	// RunningContainments says which of the given containments have a running workflow.
 	RunningContainments = Step[ContainmentIDs, ContainmentIDs]{"RunningContainments"}
 	// ReadLimits returns what is kept of limits and kill switch outside Temporal; what the register has beside it is

@@ -40,8 +40,9 @@ func (c *containment) hold(ctx workflow.Context, held *soar.Containment) (by str
 // carried out again, through the envelope. Nobody can look: then it stands as it stood, and the next look tells.
 func (c *containment) look(ctx workflow.Context, held *soar.Containment) {
 	seen, err := do(workflow.WithActivityOptions(ctx, quick), activities.Confirm, c.in.Order)
-	if err != nil {
-		workflow.GetLogger(ctx).Warn("not read back", "action", c.in.Order.Action.ID, "error", err)
+	lost := err == nil && seen.State == soar.Refused && seen.AppliedAt == nil // the register has lost it: it is released in time all the same
+	if err != nil || lost {
+		workflow.GetLogger(ctx).Warn("not read back", "action", c.in.Order.Action.ID, "reason", seen.Reason, "error", err)
 		return
 	}
 	before := held.State

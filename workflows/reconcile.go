@@ -19,6 +19,7 @@ type Reconciled struct {
 	Restarted int `json:"restarted"` // of these, had no workflow and have one now
 	Freed     int `json:"freed"`     // detections that an incident had claimed which neither runs nor has a record
 	Signalled int `json:"signalled"` // incidents that were told again of unclaimed detections
+	Strays    int `json:"strays"`    // marks of ours that the register did not know, and that are released now
 	// Limits tells that the workflow of limits and kill switch had ended and was started again.
 	Limits bool `json:"limits,omitempty"`
 }
@@ -34,6 +35,9 @@ func Reconcile(ctx workflow.Context, older time.Duration) (r Reconciled, err err
 	}
 	if failed := r.restart(ctx); failed != nil {
 		err = errors.Join(err, fmt.Errorf("reconcile containments: %w", failed))
+	}
+	if failed := r.strays(ctx); failed != nil {
+		err = errors.Join(err, fmt.Errorf("reconcile strays: %w", failed))
 	}
 	if failed := r.sweep(ctx, older); failed != nil {
 		err = errors.Join(err, fmt.Errorf("sweep: %w", failed))
@@ -72,6 +76,21 @@ func (r *Reconciled) limits(ctx workflow.Context) error {
 	return err
 }
 
+// strays releases what bears our mark and stands in no register, unless its workflow still holds it.
+func (r *Reconciled) strays(ctx workflow.Context) error {
+	found, err := do(ctx, activities.ListStrays, activities.None{})
+	if err != nil || len(found.Containments) == 0 {
+		return err
+	}
+	if r.Strays, err = r.give(ctx, found.Containments, "stray"); r.Strays > 0 {
+		tellPeople(ctx, activities.Message{
+			Level: "ERROR", Key: workflow.GetInfo(ctx).WorkflowExecution.RunID + "/strays",
+			Text: fmt.Sprintf("Released: %s on systems with Sallyport's mark that the register did not know. Was its index lost or restored?", count(r.Strays, "entry")),
+		})
+	}
+	return err
+}
+
 func (r *Reconciled) sweep(ctx workflow.Context, older time.Duration) (err error) {
 	err = r.free(ctx, older)
 	found, failed := do(ctx, activities.ListUnclaimed, activities.SweepRequest{Older: older})
@@ -102,20 +121,26 @@ func (r *Reconciled) restart(ctx workflow.Context) error {
 	if err != nil || len(live.Containments) == 0 {
 		return err
 	}
+	r.Live = len(live.Containments)
+	r.Restarted, err = r.give(ctx, live.Containments, "restarted")
+	return err
+}
+
+// give starts a workflow for each containment that has none, and returns how many it started.
+func (r *Reconciled) give(ctx workflow.Context, containments []soar.Containment, what string) (started int, err error) {
 	settings, err := do(ctx, activities.ReadSettings, activities.None{})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	r.Live = len(live.Containments)
 	var ids activities.ContainmentIDs
-	for _, held := range live.Containments {
+	for _, held := range containments {
 		ids.ActionIDs = append(ids.ActionIDs, held.Action.ID)
 	}
 	running, err := do(ctx, activities.RunningContainments, ids)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, held := range live.Containments {
+	for _, held := range containments {
 		if slices.Contains(running.ActionIDs, held.Action.ID) {
 			continue
 		}
@@ -128,16 +153,16 @@ func (r *Reconciled) restart(ctx workflow.Context) error {
 			err = errors.Join(err, fmt.Errorf("%s: %w", held.Action.ID, failed))
 			continue
 		}
-		r.Restarted++
-		r.audit(ctx, held)
+		started++
+		r.audit(ctx, held, what)
 	}
-	return err
+	return started, err
 }
 
 // audit notes in the incident's chain that its containment has a new workflow.
-func (r *Reconciled) audit(ctx workflow.Context, held soar.Containment) {
+func (r *Reconciled) audit(ctx workflow.Context, held soar.Containment, what string) {
 	note(ctx, activities.AuditEntry{
-		Chain: held.Incident, Cause: held.Action.ID, What: "restarted", Subject: held.Action.String(),
+		Chain: held.Incident, Cause: held.Action.ID, What: what, Subject: held.Action.String(),
 		Detail: map[string]any{"action_id": held.Action.ID, "state": held.State, "expires": held.Expires},
 	})
 }

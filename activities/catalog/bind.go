@@ -55,6 +55,7 @@ func (s *Systems) BindRespond(b activities.Binder, h House) {
 	activities.Bind(b, activities.Release, h.Envelope.Release)
 	activities.Bind(b, activities.Forget, h.forget)
 	activities.Bind(b, activities.ListContainments, h.Envelope.ListContainments)
+	activities.Bind(b, activities.ListStrays, h.Envelope.ListStrays)
 	activities.Bind(b, activities.ReadLimits, h.Envelope.ReadLimits)
 	activities.Bind(b, activities.KeepLimits, h.Envelope.KeepLimits)
 	activities.Bind(b, activities.StartLimits, h.Frontend.StartLimits)

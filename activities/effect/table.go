@@ -69,7 +69,7 @@ func inside() []Row {
 // ReadOnly lists the steps that change nothing anywhere: they look, judge, verify or sign.
 func ReadOnly() []string {
 	return []string{
-		"CheckPlaybook", "FindVulnerabilities", "GrantAction", "Judge", "LastEpisode", "ListContainments", "ListSources", "MakePlan",
+		"CheckPlaybook", "FindVulnerabilities", "GrantAction", "Judge", "LastEpisode", "ListContainments", "ListSources", "ListStrays", "MakePlan",
 		"ReadHunt", "ReadLimits", "ReadSettings", "RunHunt", "RunningContainments", "VerifyDecision",
 	}
 }

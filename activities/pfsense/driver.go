@@ -21,7 +21,10 @@ type Driver struct {
 	one         sync.Mutex // two writers at once would lose one another's entries; see change
 }
 
-var _ activities.Driver = (*Driver)(nil)
+var (
+	_ activities.Driver = (*Driver)(nil)
+	_ activities.Tagger = (*Driver)(nil)
+)
 
 const mark = "sallyport"
 
@@ -55,6 +58,27 @@ func (d *Driver) Observe(ctx context.Context, batch []soar.Action) ([]activities
 		}
 	}
 	return seen, nil
+}
+
+// Tagged lists the alias' entries that bear our mark, one action per id.
+func (d *Driver) Tagged(ctx context.Context) (actions []soar.Action, err error) {
+	have, err := d.client.read(ctx)
+	if errors.Is(err, errNoAlias) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, text := range have.Address {
+		target, err := soar.NormalTarget(soar.BlockAddress, text)
+		if err != nil {
+			continue // a name or a network is none of ours, whatever its detail says
+		}
+		for _, id := range holders(have.Detail[i]) {
+			actions = append(actions, soar.Action{ID: id, Kind: soar.BlockAddress, Target: target})
+		}
+	}
+	return actions, nil
 }
 
 func (d *Driver) enforced(ctx context.Context, table []string, target netip.Addr) (bool, error) {
