@@ -32,6 +32,9 @@ func (d *daemon) startRespond(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.registry.Register(newContainments(opensearch.NewRegister(d.state), d.log, time.Now)); err != nil {
+		return err
+	}
 	return d.worker(activities.Queue, respondWorker(), func(w worker.Worker) {
 		workflows.Register(w)
 		systems.BindRespond(w, house)
