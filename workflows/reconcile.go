@@ -76,8 +76,14 @@ func (r *Reconciled) limits(ctx workflow.Context) error {
 	return err
 }
 
+// withStrays is the change since which a comparison looks for strays, too.
+const withStrays = "strays"
+
 // strays releases what bears our mark and stands in no register, unless its workflow still holds it.
 func (r *Reconciled) strays(ctx workflow.Context) error {
+	if workflow.GetVersion(ctx, withStrays, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
 	found, err := do(ctx, activities.ListStrays, activities.None{})
 	if err != nil || len(found.Containments) == 0 {
 		return err
