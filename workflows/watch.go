@@ -18,8 +18,7 @@ func (i *incident) watch(ctx workflow.Context) (again bool, err error) {
 		if i.fault != nil {
 			return false, i.fault
 		}
-		quiet := i.LastNews.Add(i.Settings.Quiet).Sub(workflow.Now(ctx))
-		if quiet <= 0 && i.idle() {
+		if i.over(ctx) {
 			i.Ending = "after " + i.Settings.Quiet.String() + " of quiet"
 			return false, nil
 		}
@@ -30,8 +29,9 @@ func (i *incident) watch(ctx workflow.Context) (again bool, err error) {
 		if i.mayRenew(ctx) {
 			return true, nil
 		}
+		quiet := i.LastNews.Add(i.Settings.Quiet).Sub(workflow.Now(ctx))
 		if quiet <= 0 {
-			quiet = i.Settings.Quiet // what is under way speaks up by itself
+			quiet = i.Settings.Quiet // what is under way is waited for
 		}
 		if err := i.step(ctx, min(quiet, left)); err != nil {
 			return false, err
@@ -69,7 +69,7 @@ func (i *incident) endRequests() {
 func (i *incident) step(ctx workflow.Context, wait time.Duration) error {
 	before := i.Said
 	options := workflow.AwaitOptions{Timeout: wait, TimerOptions: workflow.TimerOptions{Summary: "quiet until the incident closes"}}
-	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return i.news.Len() > 0 || i.Said != before || i.fault != nil || i.mayRenew(ctx) })
+	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return i.news.Len() > 0 || i.Said != before || i.fault != nil || i.over(ctx) || i.mayRenew(ctx) })
 	if err != nil || i.news.Len() == 0 {
 		return err
 	}
@@ -88,6 +88,11 @@ func (i *incident) step(ctx workflow.Context, wait time.Duration) error {
 		return err
 	}
 	return i.respond(ctx)
+}
+
+// over reports whether it has been quiet for long enough, and nothing is under way any more.
+func (i *incident) over(ctx workflow.Context) bool {
+	return !workflow.Now(ctx).Before(i.LastNews.Add(i.Settings.Quiet)) && i.idle()
 }
 
 // idle reports whether nothing of this incident is under way.
