@@ -15,6 +15,10 @@ import (
 	"github.com/sallyport-soar/sallyport/worker/detect"
 )
 
+// spareTerms are for readers that are told at once that the config has other slots, or not their stream: beside as many
+// lease terms as there are readers, and the dispatcher's, nothing else would be left to tell them.
+const spareTerms = 2
+
 // startDetect reads streams and dispatches detections. It parses hostile events and holds no appliance's key.
 func (d *daemon) startDetect(ctx context.Context) error {
 	library, err := d.library()
@@ -39,7 +43,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 		return err
 	}
 	d.health.ask(steps.Readers)
-	options := worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: d.config.Detect.Slots() + 1}
+	options := worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: d.config.Detect.Slots() + 1 + spareTerms}
 	return d.worker(activities.DetectQueue, options, func(w worker.Worker) {
 		activities.Bind(w, activities.ReadSlot, steps.ReadSlot)
 		activities.Bind(w, activities.Dispatch, steps.Dispatch)
