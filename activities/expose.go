@@ -99,6 +99,6 @@ type PlaybookReport struct {
 	Completed   bool     `json:"completed"` // the host appears in the stats, nothing failed, and it was reached
 	Interrupted bool     `json:"interrupted,omitempty"`
 	Refused     bool     `json:"refused,omitempty"` // by the envelope: nothing was run
-	Tasks       []string `json:"tasks,omitempty"` // what changed, or failed; at most 20 lines
+	Tasks       []string `json:"tasks,omitempty"`   // what changed, or failed; at most 20 lines
 	Reason      string   `json:"reason,omitempty"`
 }

@@ -77,8 +77,3 @@ func (s *Server) PatchSchedule(context.Context, *workflowservice.PatchScheduleRe
 func (s *Server) ListSchedules(context.Context, *workflowservice.ListSchedulesRequest) (*workflowservice.ListSchedulesResponse, error) {
 	return &workflowservice.ListSchedulesResponse{}, nil
 }
-
-// DescribeWorkflowExecution knows of no workflow: nothing that was started is carried out here.
-func (s *Server) DescribeWorkflowExecution(context.Context, *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	return nil, serviceerror.NewNotFound("no such workflow")
-}
