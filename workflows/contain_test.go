@@ -96,7 +96,7 @@ func TestAPersonReleasesEarly(t *testing.T) {
 	w.attacked(time.Second, bare)
 	w.at(time.Hour, func() {
 		w.held("pfsense " + attacker)
-		w.releases("ana", "pfsense")
+		w.releases("ana")
 	})
 	w.at(time.Hour+time.Minute, func() { w.held() })
 
@@ -114,10 +114,10 @@ func TestAPersonReleasesEarly(t *testing.T) {
 	}
 }
 
-// releases lets a person end what is held on a system.
-func (w *world) releases(person, system string) {
+// releases lets a person end what is held on the firewall.
+func (w *world) releases(person string) {
 	w.t.Helper()
-	held := w.action(w.record(), system, attacker)
+	held := w.action(w.record(), "pfsense", attacker)
 	if err := w.env.SignalWorkflowByID(activities.ContainID(held.ID), activities.ReleaseSignal, person); err != nil {
 		w.t.Error(err)
 	}
@@ -147,7 +147,7 @@ func TestAReleaseThatFailsIsToldOnceAndGoesOn(t *testing.T) {
 	w.attacked(time.Second, bare)
 	w.at(time.Hour, func() {
 		w.office.Firewall.Faults.FailFor(http.StatusServiceUnavailable, 2*time.Hour, http.MethodPatch)
-		w.releases("ana", "pfsense")
+		w.releases("ana")
 	})
 	w.at(time.Hour+9*time.Minute, func() {
 		if said := w.board.said("ERROR"); len(said) != 0 {

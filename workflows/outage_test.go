@@ -115,7 +115,7 @@ func TestAnOutageThatOutlastsTheExpiryBlocksNothing(t *testing.T) {
 			w.away("pfsense", 2*time.Hour)
 			w.attacked(time.Second, bare)
 			if release {
-				w.at(30*time.Minute, func() { w.releases("ben", "pfsense") })
+				w.at(30*time.Minute, func() { w.releases("ben") })
 			}
 			w.at(2*time.Hour+5*time.Minute, func() { w.held() })
 
