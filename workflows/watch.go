@@ -69,7 +69,9 @@ func (i *incident) endRequests() {
 func (i *incident) step(ctx workflow.Context, wait time.Duration) error {
 	before := i.Said
 	options := workflow.AwaitOptions{Timeout: wait, TimerOptions: workflow.TimerOptions{Summary: "quiet until the incident closes"}}
-	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return i.news.Len() > 0 || i.Said != before || i.fault != nil || i.over(ctx) || i.mayRenew(ctx) })
+	_, err := workflow.AwaitWithOptions(ctx, options, func() bool {
+		return i.news.Len() > 0 || i.Said != before || i.fault != nil || i.over(ctx) || i.mayRenew(ctx)
+	})
 	if err != nil || i.news.Len() == 0 {
 		return err
 	}

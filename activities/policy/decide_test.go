@@ -93,7 +93,7 @@ func TestProtectedAssetIsNeverApprovedBySlack(t *testing.T) {
 
 func TestUnreadablePolicyDenies(t *testing.T) {
 	w := newWorld(t)
-	ref := w.detection("d1", attacker)
+	ref := w.detection(attacker)
 	made := w.plan(request(attacker))
 	broken := map[string]fstest.MapFS{
 		"no content":         {},
