@@ -93,7 +93,7 @@ func TestProtectedAssetIsNeverApprovedBySlack(t *testing.T) {
 
 func TestUnreadablePolicyDenies(t *testing.T) {
 	w := newWorld(t)
-	ref := w.detection(attacker)
+	ref := w.detection()
 	made := w.plan(request(attacker))
 	broken := map[string]fstest.MapFS{
 		"no content":         {},

@@ -75,7 +75,7 @@ func TestAutomaticActionIsAskedOfTheLedgerAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			made := w.plan(request(attacker))
-			req := activities.GrantRequest{Plan: made, ActionID: made.Actions[0].ID, Verdict: w.judged(), Detections: []soar.DetectionRef{w.detection(attacker)}}
+			req := activities.GrantRequest{Plan: made, ActionID: made.Actions[0].ID, Verdict: w.judged(), Detections: []soar.DetectionRef{w.detection()}}
 			tt.spoil(w, &req)
 			grant, err := w.GrantAction(t.Context(), req)
 			if tt.granted != (err == nil) || tt.granted != (len(grant.Signature) > 0) {
@@ -113,7 +113,7 @@ func TestNothingHappensByItselfPastAWarninglist(t *testing.T) {
 			verdict := request().Verdict
 			verdict.Answers = soar.DigestOf(tt.answers)
 			_, err := w.GrantAction(t.Context(), activities.GrantRequest{
-				Plan: made, ActionID: made.Actions[0].ID, Verdict: w.signed(verdict), Answers: tt.answers, Detections: []soar.DetectionRef{w.detection(attacker)},
+				Plan: made, ActionID: made.Actions[0].ID, Verdict: w.signed(verdict), Answers: tt.answers, Detections: []soar.DetectionRef{w.detection()},
 			})
 			if (err == nil) != tt.auto {
 				t.Errorf("granted: %v", err)
@@ -127,7 +127,7 @@ func TestAGrantEnds(t *testing.T) {
 	w := newWorld(t)
 	made := w.plan(request(attacker))
 	auto := made.Actions[0]
-	grant, err := w.GrantAction(t.Context(), activities.GrantRequest{Plan: made, ActionID: auto.ID, Verdict: w.judged(), Detections: []soar.DetectionRef{w.detection(attacker)}})
+	grant, err := w.GrantAction(t.Context(), activities.GrantRequest{Plan: made, ActionID: auto.ID, Verdict: w.judged(), Detections: []soar.DetectionRef{w.detection()}})
 	if err != nil {
 		t.Fatal(err)
 	}

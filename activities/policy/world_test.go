@@ -91,12 +91,12 @@ func newWorld(t *testing.T) *world {
 }
 
 // detection is one of the incident's, in the ledger.
-func (w *world) detection(address string) soar.DetectionRef {
+func (w *world) detection() soar.DetectionRef {
 	ref := soar.DetectionRef{Index: "sallyport-detections-2026.11", ID: "d1"}
 	w.ledger[ref] = soar.Detection{
 		Rule: soar.Rule{ID: "ssh-success", Title: "Login after brute force", Level: soar.Critical}, EventTime: time.Now(),
 		Entity: soar.Entity{Family: "host", Name: "web-01"}, Asset: web01, IncidentID: incident,
-		Observables: []soar.Observable{{Type: "ip", Value: address}},
+		Observables: []soar.Observable{{Type: "ip", Value: attacker}},
 	}
 	return ref
 }
