@@ -1,53 +1,41 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
-	"github.com/sallyport-soar/sallyport/rules/sigma"
+	"github.com/sallyport-soar/sallyport/rules/engine"
 )
 
 // MatchAlone is Match for an event on which Match panicked: it tries each rule by itself, so that the one with the bug
 // matches nothing there, is told to Faulted, and keeps no other rule from the event. It is slow.
 func (m *Matcher) MatchAlone(source []byte) ([]Match, error) {
-	root, err := decode(source)
+	c, err := m.completer(source)
 	if err != nil {
 		return nil, err
 	}
-	shaped := newShape(root)
-	mapping := m.mapping
-	if mapping == nil {
-		mapping = m.library.mappings[shaped.mapping]
+	eng := m.engines.New().(*engine.Matcher)
+	hits, err := eng.MatchAlone(source, func(rule int, reason any) { m.fault(rule, reason) })
+	if wrong, ok := errors.AsType[*engine.SyntaxError](err); ok {
+		return nil, &MalformedError{int64(wrong.Offset), wrong.Reason}
 	}
-	var matches []Match
-	for _, rule := range m.library.native {
-		if mapping == nil || rule.Mapping != mapping.ID {
-			continue
-		}
-		m.alone(rule.ID, func() {
-			if holds, _ := rule.holds(mapping.env(shaped)); holds { // its error was told when all were tried
-				matches = append(matches, mapping.facts(shaped).complete(rule.says, rule.Entity))
-			}
-		})
+	for _, hit := range hits {
+		m.alone(hit.Rule, func() { _ = c.add(hit.Rule) }) // its error was told when all were tried
 	}
-	event := sigma.NewEvent(root, shaped.lookup)
-	for _, rule := range m.route(shaped) {
-		m.alone(rule.says.Rule.ID, func() {
-			if rule.Match(event) {
-				matches = append(matches, mapping.facts(shaped).complete(rule.says, nil))
-			}
-		})
+	return c.sorted(), err
+}
+
+func (m *Matcher) fault(rule int, reason any) {
+	if m.Faulted != nil {
+		m.Faulted(m.library.id(rule), fmt.Errorf("it panicked: %v", reason))
 	}
-	slices.SortStableFunc(matches, func(a, b Match) int { return strings.Compare(a.Rule.ID, b.Rule.ID) })
-	return matches, nil
 }
 
 // alone tries one rule, and tells when it panics.
-func (m *Matcher) alone(rule string, try func()) {
+func (m *Matcher) alone(rule int, try func()) {
 	defer func() {
-		if reason := recover(); reason != nil && m.Faulted != nil {
-			m.Faulted(rule, fmt.Errorf("it panicked: %v", reason))
+		if reason := recover(); reason != nil {
+			m.fault(rule, reason)
 		}
 	}()
 	try()

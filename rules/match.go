@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
-	"github.com/sallyport-soar/sallyport/rules/sigma"
+	"github.com/sallyport-soar/sallyport/rules/engine"
 )
 
 // Match is one rule that matched an event, with what the event says of it.
@@ -95,82 +95,104 @@ type Matcher struct {
 
 	library *Library
 	mapping *Mapping // nil: by shape
-	classes sync.Map // of string to []sigmaRule; routing tables bound their number
+	engines sync.Pool
 }
 
 // For returns the matcher of a stream whose mapping has that name, or Auto.
 func (l *Library) For(mapping string) (*Matcher, error) {
-	if mapping == Auto || mapping == "" {
-		return &Matcher{library: l}, nil
+	m := &Matcher{library: l}
+	if mapping == Auto {
+		mapping = ""
 	}
-	found := l.mappings[mapping]
-	if found == nil {
+	if m.mapping = l.mappings[mapping]; m.mapping == nil && mapping != "" {
 		return nil, fmt.Errorf("no mapping is named %s", mapping)
 	}
-	return &Matcher{library: l, mapping: found}, nil
+	m.engines.New = func() any { return l.program.NewMatcher(mapping) }
+	return m, nil
 }
 
 // Match returns the rules that match a document's source, by id. An event that is no JSON object is a MalformedError.
 func (m *Matcher) Match(source []byte) ([]Match, error) {
+	eng := m.engines.Get().(*engine.Matcher)
+	hits, err := eng.Match(source)
+	hits = slices.Clone(hits)
+	m.engines.Put(eng) // one that panicked is left to the collector
+	if wrong, ok := errors.AsType[*engine.SyntaxError](err); ok {
+		return nil, &MalformedError{int64(wrong.Offset), wrong.Reason}
+	}
+	if err != nil || len(hits) == 0 {
+		return nil, err
+	}
+	return m.complete(source, hits)
+}
+
+// complete decodes an event that rules match, asks the programs of native ones, and adds what the event says.
+func (m *Matcher) complete(source []byte, hits []engine.Hit) ([]Match, error) {
+	c, err := m.completer(source)
+	if err != nil {
+		return nil, err
+	}
+	for _, hit := range hits {
+		if err := c.add(hit.Rule); err != nil && m.Faulted != nil {
+			m.Faulted(m.library.id(hit.Rule), err)
+		}
+	}
+	return c.sorted(), nil
+}
+
+// completer makes matches of the rules that the engine found in one event.
+type completer struct {
+	library *Library
+	shaped  *shape
+	mapping *Mapping
+	seen    *facts
+	env     map[string]any
+	matches []Match
+}
+
+func (m *Matcher) completer(source []byte) (*completer, error) {
 	root, err := decode(source)
 	if err != nil {
 		return nil, err
 	}
-	shaped := newShape(root)
-	mapping := m.mapping
-	if mapping == nil {
-		mapping = m.library.mappings[shaped.mapping]
+	c := &completer{library: m.library, shaped: newShape(root), mapping: m.mapping}
+	if c.mapping == nil {
+		c.mapping = m.library.mappings[c.shaped.mapping]
 	}
-	var matches []Match
-	var seen *facts
-	add := func(says Match, entity []Named) {
-		if seen == nil {
-			seen = mapping.facts(shaped)
-		}
-		matches = append(matches, seen.complete(says, entity))
-	}
-	m.matchNative(mapping, shaped, add)
-	event := sigma.NewEvent(root, shaped.lookup)
-	for _, rule := range m.route(shaped) {
-		if rule.Match(event) {
-			add(rule.says, nil)
-		}
-	}
-	slices.SortStableFunc(matches, func(a, b Match) int { return strings.Compare(a.Rule.ID, b.Rule.ID) })
-	return matches, nil
+	return c, nil
 }
 
-func (m *Matcher) matchNative(mapping *Mapping, shaped *shape, add func(Match, []Named)) {
-	var env map[string]any
-	for _, rule := range m.library.native {
-		if mapping == nil || rule.Mapping != mapping.ID {
-			continue
+// add adds a rule's match, if a native rule's program says so too.
+func (c *completer) add(rule int) error {
+	var says Match
+	var entity []Named
+	if native := c.library.native; rule >= len(native) {
+		says = c.library.sigma[rule-len(native)].says
+	} else {
+		if c.env == nil {
+			c.env = c.mapping.env(c.shaped)
 		}
-		if env == nil {
-			env = mapping.env(shaped)
+		if holds, err := native[rule].holds(c.env); !holds {
+			return err
 		}
-		holds, err := rule.holds(env)
-		if err != nil && m.Faulted != nil {
-			m.Faulted(rule.ID, err)
-		}
-		if holds {
-			add(rule.says, rule.Entity)
-		}
+		says, entity = native[rule].says, native[rule].Entity
 	}
+	if c.seen == nil {
+		c.seen = c.mapping.facts(c.shaped)
+	}
+	c.matches = append(c.matches, c.seen.complete(says, entity))
+	return nil
 }
 
-// route returns the Sigma rules of the event's class, which is made once.
-func (m *Matcher) route(shaped *shape) []sigmaRule {
-	class := classOf(shaped, m.mapping == nil)
-	if known, ok := m.classes.Load(class.key()); ok {
-		return known.([]sigmaRule)
+func (c *completer) sorted() []Match {
+	slices.SortStableFunc(c.matches, func(a, b Match) int { return strings.Compare(a.Rule.ID, b.Rule.ID) })
+	return c.matches
+}
+
+// id is a rule's id, by its place in the program.
+func (l *Library) id(rule int) string {
+	if rule < len(l.native) {
+		return l.native[rule].ID
 	}
-	var rules []sigmaRule
-	for _, rule := range m.library.sigma {
-		if class.takes(rule.Product, rule.Category, rule.Service) {
-			rules = append(rules, rule)
-		}
-	}
-	m.classes.Store(class.key(), rules)
-	return rules
+	return l.sigma[rule-len(l.native)].ID
 }

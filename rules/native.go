@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/engine"
 )
 
 // Native is one rule of our own form, with the events that prove it.
@@ -111,6 +112,15 @@ func keyLines(text []byte) map[string]int {
 		}
 	}
 	return lines
+}
+
+// lowered is the rule as the engine reads it.
+func (n *Native) lowered(mapping *Mapping) *engine.Native {
+	fields := map[string]string{}
+	for name, field := range mapping.Fields {
+		fields[name] = field.Path
+	}
+	return &engine.Native{Mapping: n.Mapping, Condition: n.program.Node(), Fields: fields}
 }
 
 // holds runs the condition. An error is the condition's own: a key of an object that is none, a text that is no number.

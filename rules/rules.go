@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/content"
+	"github.com/sallyport-soar/sallyport/rules/engine"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
 
@@ -26,6 +27,9 @@ type Library struct {
 	native   []*Native
 	sigma    []sigmaRule
 	mappings map[string]*Mapping
+	program  *engine.Program // of native, then sigma
+	lists    map[string][]string
+	filters  []*sigma.Filter
 
 	// Correlations are read and kept; nothing evaluates them here.
 	Correlations []sigma.Correlation
@@ -34,6 +38,7 @@ type Library struct {
 // sigmaRule is a Sigma rule with what every match of it says.
 type sigmaRule struct {
 	*sigma.Rule
+	read *sigma.Rule // before filters narrowed it
 	says Match
 }
 
@@ -43,7 +48,10 @@ var notRules = []string{"plans", "policies", "hunts", "mappings", "lists"}
 // Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
 // the same id. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
 // refused rule leaves the others loaded.
-func Load(sources ...fs.FS) (*Library, *Report) {
+func Load(sources ...fs.FS) (*Library, *Report) { return load(nil, sources...) }
+
+// load keeps of the library before what stood in files that are refused now.
+func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	l, report := &loader{native: map[string]*Native{}, sigma: map[string]sigmaRule{}}, &Report{}
 	l.report = report
 	l.library = &Library{mappings: map[string]*Mapping{}}
@@ -52,9 +60,16 @@ func Load(sources ...fs.FS) (*Library, *Report) {
 		l.readLists(source)
 		l.readMappings(source)
 	}
+	if before != nil {
+		l.keepData(before)
+	}
 	for _, source := range sources {
 		l.readRules(source)
 	}
+	if before != nil {
+		l.keep(before)
+	}
+	l.join()
 	for _, rule := range l.native {
 		l.library.native = append(l.library.native, rule)
 	}
@@ -63,8 +78,76 @@ func Load(sources ...fs.FS) (*Library, *Report) {
 	}
 	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
 	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
+	l.library.lists, l.library.filters = l.lists, l.filters
+	l.compile()
 	return l.library, report
 }
+
+// keep takes from the library before what stood in files that are refused now, and is nowhere else.
+func (l *loader) keep(before *Library) {
+	refused := map[string]bool{}
+	for _, fault := range l.report.Refused {
+		refused[fault.File] = true
+	}
+	lost := func(file string) bool { return refused[file] || refused["."] }
+	for _, rule := range before.native {
+		if lost(rule.File) && l.native[rule.ID] == nil && l.library.mappings[rule.Mapping] != nil {
+			l.native[rule.ID] = rule
+		}
+	}
+	for _, rule := range before.sigma {
+		if _, read := l.sigma[rule.ID]; lost(rule.File) && !read {
+			l.sigma[rule.ID] = rule
+		}
+	}
+	for _, filter := range before.filters {
+		if lost(filter.File) {
+			l.filters = append(l.filters, filter)
+		}
+	}
+	for _, c := range before.Correlations {
+		if lost(c.File) {
+			l.library.Correlations = append(l.library.Correlations, c)
+		}
+	}
+}
+
+// keepData does the same for what rules are read with, before they are.
+func (l *loader) keepData(before *Library) {
+	for _, fault := range l.report.Refused {
+		name := strings.TrimSuffix(path.Base(fault.File), ".yaml")
+		if list, ok := before.lists[name]; ok && path.Dir(fault.File) == "lists" {
+			l.lists[name] = list
+		}
+		if path.Dir(fault.File) == "mappings" {
+			for id, mapping := range before.mappings {
+				if l.library.mappings[id] == nil {
+					l.library.mappings[id] = mapping
+				}
+			}
+		}
+	}
+}
+
+// compile makes the engine's program of all rules, native ones first.
+func (l *loader) compile() {
+	var all []engine.Rule
+	for _, rule := range l.library.native {
+		all = append(all, engine.Rule{Native: rule.lowered(l.library.mappings[rule.Mapping])})
+	}
+	for _, rule := range l.library.sigma {
+		all = append(all, engine.Rule{Detection: rule.Detection, Filters: rule.Filters, Product: rule.Product, Category: rule.Category, Service: rule.Service})
+	}
+	program, refused := engine.Compile(all, l.lists)
+	l.library.program = program
+	for _, fault := range refused {
+		file := l.library.sigma[fault.Rule-len(l.library.native)].File
+		l.refuse(file, fault.Line, fault.Text, "correct the rule")
+	}
+}
+
+// Len is the number of rules.
+func (l *Library) Len() int { return len(l.native) + len(l.sigma) }
 
 // Mappings are the names of the shipped mappings and of those of more sources, sorted. It reads no rule.
 func Mappings(sources ...fs.FS) []string {
@@ -75,9 +158,6 @@ func Mappings(sources ...fs.FS) []string {
 	return slices.Sorted(maps.Keys(l.library.mappings))
 }
 
-// Len is the number of rules.
-func (l *Library) Len() int { return len(l.native) + len(l.sigma) }
-
 // Native are the native rules, by id.
 func (l *Library) Native() []*Native { return slices.Clone(l.native) }
 
@@ -87,6 +167,23 @@ type loader struct {
 	lists   map[string][]string
 	native  map[string]*Native
 	sigma   map[string]sigmaRule
+	filters []*sigma.Filter
+}
+
+// join does what needs all files: filters narrow their rules, and correlations need theirs.
+func (l *loader) join() {
+	var all []*sigma.Rule
+	for id, rule := range l.sigma {
+		rule.Rule = rule.read.Narrow(l.filters)
+		l.sigma[id] = rule
+		all = append(all, rule.Rule)
+	}
+	for _, rule := range l.native {
+		all = append(all, &sigma.Rule{ID: rule.ID})
+	}
+	var refused []Fault
+	l.library.Correlations, refused = sigma.Refer(all, l.library.Correlations)
+	l.report.Refused = append(l.report.Refused, refused...)
 }
 
 func (l *loader) refuse(file string, line int, text, mend string) {
@@ -133,10 +230,11 @@ func (l *loader) readRule(name string, text []byte) {
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
 	l.library.Correlations = append(l.library.Correlations, file.Correlations...)
+	l.filters = append(l.filters, file.Filters...)
 	for _, rule := range file.Rules {
 		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(text), Author: rule.Author, Licence: rule.Licence}}
 		says.Opens = says.Rule.Level.Rank() >= soar.High.Rank()
 		says.tag(rule.Tags)
-		l.sigma[rule.ID] = sigmaRule{rule, says}
+		l.sigma[rule.ID] = sigmaRule{rule, rule, says}
 	}
 }

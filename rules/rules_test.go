@@ -24,12 +24,14 @@ var sigmaHQ = sync.OnceValues(func() (map[string]*Library, map[string]*Report) {
 	return map[string]*Library{}, map[string]*Report{}
 })
 
-func loadSigma(t *testing.T) (*Library, *Report) {
+func loadDir(dir string) (*Library, *Report) { return Load(os.DirFS(dir)) }
+
+func loadSigma(t testing.TB) (*Library, *Report) {
 	t.Helper()
 	libraries, reports := sigmaHQ()
 	dir := shared.Path(t, "sigma")
 	if libraries[dir] == nil {
-		libraries[dir], reports[dir] = Load(os.DirFS(dir))
+		libraries[dir], reports[dir] = loadDir(dir)
 	}
 	return libraries[dir], reports[dir]
 }
@@ -79,7 +81,7 @@ func TestEveryLabelledEventFiresItsRule(t *testing.T) {
 	}
 }
 
-func unzip(t *testing.T, name string) []byte {
+func unzip(t testing.TB, name string) []byte {
 	t.Helper()
 	reader, err := gzip.NewReader(bytes.NewReader(shared.Read(t, name)))
 	if err != nil {

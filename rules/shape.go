@@ -2,6 +2,8 @@ package rules
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,9 +32,8 @@ func newShape(root map[string]any) *shape {
 	if win, ok := sigma.Path(root, "data.win"); ok {
 		if win, ok := win.(map[string]any); ok {
 			s.windows = map[string]any{}
-			for _, section := range win {
-				s.put(section)
-			}
+			s.sections(win, "system", true)
+			s.sections(win, "system", false)
 			s.alias("providername", "provider_name")
 		}
 	}
@@ -49,10 +50,22 @@ func newShape(root map[string]any) *shape {
 	return s
 }
 
+// inOrder are the names of an object as rules count them: of two that mean the same field the last one holds.
+func inOrder(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }
+
 func (s *shape) put(section any) {
 	if fields, ok := section.(map[string]any); ok {
-		for name, value := range fields {
-			s.windows[strings.ToLower(name)] = value
+		for _, name := range inOrder(fields) {
+			s.windows[strings.ToLower(name)] = fields[name]
+		}
+	}
+}
+
+// sections puts the section of that name, or all others.
+func (s *shape) sections(all map[string]any, name string, that bool) {
+	for _, section := range inOrder(all) {
+		if (strings.ToLower(section) == name) == that {
+			s.put(all[section])
 		}
 	}
 }
@@ -63,28 +76,30 @@ func (s *shape) alias(from, to string) {
 	}
 }
 
-// nested reads Event.System, Event.EventData and Event.UserData, as EVTX tools write them.
+// nested reads Event.System, Event.EventData and Event.UserData, as EVTX tools write them. A value of System counts
+// before an attribute that would have its name.
 func (s *shape) nested(event map[string]any) {
 	system, _ := event["System"].(map[string]any)
-	for name, value := range system {
-		inner, isMap := value.(map[string]any)
-		if !isMap {
-			s.windows[strings.ToLower(name)] = value
-			continue
+	for _, name := range inOrder(system) {
+		inner, _ := system[name].(map[string]any)
+		if attributes, ok := inner["#attributes"].(map[string]any); ok {
+			for _, attribute := range inOrder(attributes) {
+				s.windows[strings.ToLower(name+"_"+attribute)] = attributes[attribute]
+			}
 		}
+	}
+	for _, name := range inOrder(system) {
+		inner, isMap := system[name].(map[string]any)
 		if text, ok := inner["#text"]; ok {
 			s.windows[strings.ToLower(name)] = text
-		}
-		if attributes, ok := inner["#attributes"].(map[string]any); ok {
-			for attribute, value := range attributes {
-				s.windows[strings.ToLower(name+"_"+attribute)] = value
-			}
+		} else if !isMap {
+			s.windows[strings.ToLower(name)] = system[name]
 		}
 	}
 	s.put(event["EventData"])
 	if user, ok := event["UserData"].(map[string]any); ok {
-		for _, section := range user {
-			s.put(section)
+		for _, section := range inOrder(user) {
+			s.put(user[section])
 		}
 	}
 }
@@ -108,7 +123,8 @@ func (s *shape) winlog(winlog map[string]any) {
 }
 
 // lookup finds the field of a Sigma rule. A flat event may write SourceName as "Source Name".
-func (s *shape) lookup(field string) (any, bool) {
+func (s *shape) lookup(field string) (found any, present bool) {
+	last := ""
 	if s.windows != nil {
 		if value, ok := s.windows[strings.ToLower(field)]; ok {
 			return value, true
@@ -121,11 +137,11 @@ func (s *shape) lookup(field string) (any, bool) {
 		return nil, false
 	}
 	for name, value := range s.root {
-		if strings.Contains(name, " ") && strings.ReplaceAll(name, " ", "") == field {
-			return value, true
+		if strings.Contains(name, " ") && strings.ReplaceAll(name, " ", "") == field && name > last {
+			found, present, last = value, true, name
 		}
 	}
-	return nil, false
+	return found, present
 }
 
 // word is a Windows field's text.

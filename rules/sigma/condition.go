@@ -4,6 +4,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // expression is a part of a condition.
@@ -43,29 +45,29 @@ var token = regexp.MustCompile(`[()|]|[^\s()|]+`)
 const maxDepth = 64
 
 // detection reads the selections and joins them by the condition; of several conditions any.
-func (p *ruleParser) detection(tree *node) (expression, error) {
+func (p *ruleParser) detection(tree *document.Node) (expression, error) {
 	c := &conditionParser{named: map[string]expression{}}
-	for i, key := range tree.keys {
-		if key.text == "condition" || key.text == "timeframe" {
+	for i, key := range tree.Keys {
+		if key.Text == "condition" || key.Text == "timeframe" {
 			continue
 		}
-		made, err := p.selection(tree.kids[i])
+		made, err := p.selection(tree.Kids[i])
 		if err != nil {
 			return nil, err
 		}
-		c.named[key.text] = made
-		c.order = append(c.order, key.text)
+		c.named[key.Text] = made
+		c.order = append(c.order, key.Text)
 	}
-	conditions := tree.child("condition")
-	if len(conditions.words()) == 0 {
-		return nil, &fault{tree.line, "the detection has no condition", "add condition: selection"}
+	conditions := tree.Child("condition")
+	if len(conditions.Words()) == 0 {
+		return nil, &fault{tree.Line, "the detection has no condition", "add condition: selection"}
 	}
 	if len(c.order) == 0 {
-		return nil, &fault{tree.line, "the detection has no selection", "add one"}
+		return nil, &fault{tree.Line, "the detection has no selection", "add one"}
 	}
 	var any anyOf
-	for _, condition := range conditions.words() {
-		c.tokens, c.at, c.line = token.FindAllString(condition, -1), 0, conditions.line
+	for _, condition := range conditions.Words() {
+		c.tokens, c.at, c.line = token.FindAllString(condition, -1), 0, conditions.Line
 		made, err := c.either(0)
 		if err != nil {
 			return nil, err

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
+
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // item is one line of a selection: a field, and what its values must be.
@@ -71,24 +72,24 @@ func (s sameAs) holds(e *Event) bool {
 }
 
 // selection reads a mapping (all of its items), a list (any of its elements) or a keyword.
-func (p *ruleParser) selection(tree *node) (expression, error) {
-	switch tree.kind {
-	case mapping:
+func (p *ruleParser) selection(tree *document.Node) (expression, error) {
+	switch tree.Kind {
+	case document.Mapping:
 		var all allOf
-		for i, key := range tree.keys {
-			made, err := p.item(key, tree.kids[i])
+		for i, key := range tree.Keys {
+			made, err := p.item(key, tree.Kids[i])
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, made)
 		}
 		if len(all) == 0 {
-			return nil, &fault{tree.line, "the selection is empty", "name a field in it"}
+			return nil, &fault{tree.Line, "the selection is empty", "name a field in it"}
 		}
 		return all, nil
-	case list:
+	case document.List:
 		var any anyOf
-		for _, kid := range tree.kids {
+		for _, kid := range tree.Kids {
 			made, err := p.selection(kid)
 			if err != nil {
 				return nil, err
@@ -96,27 +97,27 @@ func (p *ruleParser) selection(tree *node) (expression, error) {
 			any = append(any, made)
 		}
 		if len(any) == 0 {
-			return nil, &fault{tree.line, "the selection is empty", "name a field in it"}
+			return nil, &fault{tree.Line, "the selection is empty", "name a field in it"}
 		}
 		return any, nil
 	default: // a keyword
-		return p.item(&node{kind: text, line: tree.line}, tree)
+		return p.item(&document.Node{Kind: document.Text, Line: tree.Line}, tree)
 	}
 }
 
-func (p *ruleParser) item(key, tree *node) (expression, error) {
+func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	name, mods, err := parseModifiers(key)
 	if err != nil {
 		return nil, err
 	}
-	values := []*node{tree}
-	if tree.kind == list {
-		values = tree.kids
+	values := []*document.Node{tree}
+	if tree.Kind == document.List {
+		values = tree.Kids
 	}
 	var parts []expression
 	for _, v := range values {
-		if v.kind == list || v.kind == mapping {
-			return nil, &fault{v.line, "a value of " + key.text + " is no scalar", "write a value or a list of values"}
+		if v.Kind == document.List || v.Kind == document.Mapping {
+			return nil, &fault{v.Line, "a value of " + key.Text + " is no scalar", "write a value or a list of values"}
 		}
 		part, err := p.value(name, mods, v)
 		if err != nil {
@@ -126,14 +127,14 @@ func (p *ruleParser) item(key, tree *node) (expression, error) {
 	}
 	var made expression = anyOf(parts)
 	if mods.has("all") {
-		if len(parts) < 2 && tree.kind != list {
-			return nil, &fault{key.line, "all needs a list of values", "leave all out, or write a list"}
+		if len(parts) < 2 && tree.Kind != document.List {
+			return nil, &fault{key.Line, "all needs a list of values", "leave all out, or write a list"}
 		}
 		made = allOf(parts)
 	}
 	if len(parts) == 0 {
 		made = never{}
-		p.warnings = append(p.warnings, fault{key.line, key.text + " has an empty list and matches nothing", "write values"})
+		p.warnings = append(p.warnings, fault{key.Line, key.Text + " has an empty list and matches nothing", "write values"})
 	}
 	if mods.has("neq") {
 		made = not{made}
@@ -141,50 +142,50 @@ func (p *ruleParser) item(key, tree *node) (expression, error) {
 	return made, nil
 }
 
-func (p *ruleParser) value(name string, mods modifiers, v *node) (expression, error) {
+func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expression, error) {
 	bad := func(why string) error {
-		return &fault{v.line, fmt.Sprintf("%s: %q %s", name, v.text, why), "correct the value or the modifier"}
+		return &fault{v.Line, fmt.Sprintf("%s: %q %s", name, v.Text, why), "correct the value or the modifier"}
 	}
 	switch {
 	case mods.has("expand"):
 		return p.expanded(name, mods, v)
 	case mods.has("exists"):
-		if v.text != "true" && v.text != "false" {
+		if v.Text != "true" && v.Text != "false" {
 			return nil, bad("is neither true nor false")
 		}
-		return exists{name, v.text == "true"}, nil
+		return exists{name, v.Text == "true"}, nil
 	case mods.has("fieldref"):
-		if v.kind != text || v.text == "" {
+		if v.Kind != document.Text || v.Text == "" {
 			return nil, bad("is no field's name")
 		}
-		return sameAs{name, v.text, mods.has("contains") || mods.has("endswith"), mods.has("contains") || mods.has("startswith"), mods.has("cased")}, nil
+		return sameAs{name, v.Text, mods.has("contains") || mods.has("endswith"), mods.has("contains") || mods.has("startswith"), mods.has("cased")}, nil
 	case mods.has("re"):
-		made, err := regexp.Compile(mods.flags() + v.text)
+		made, err := regexp.Compile(mods.flags() + v.Text)
 		if err != nil {
 			return nil, bad("is no regular expression (RE2): " + err.Error())
 		}
 		return item{name, expressionMatcher{made}, false}, nil
 	case mods.has("cidr"):
-		made, err := netip.ParsePrefix(v.text)
+		made, err := netip.ParsePrefix(v.Text)
 		if err != nil || made != made.Masked() {
 			return nil, bad("is no network as 192.0.2.0/24")
 		}
 		return item{name, network{made}, false}, nil
 	case mods.compares() || mods.part() != "":
-		made, err := newComparison(mods, v.text)
+		made, err := newComparison(mods, v.Text)
 		if err != nil {
 			return nil, bad("is no number")
 		}
 		return item{name, made, false}, nil
-	case v.kind == null:
+	case v.Kind == document.Null:
 		return item{name, isNull{}, true}, nil
 	}
 	return p.written(name, mods, v, bad)
 }
 
 // written is a value that is compared as text, after the modifiers that rewrite it.
-func (p *ruleParser) written(name string, mods modifiers, v *node, bad func(string) error) (expression, error) {
-	texts, literal, err := mods.rewrite(v.text)
+func (p *ruleParser) written(name string, mods modifiers, v *document.Node, bad func(string) error) (expression, error) {
+	texts, literal, err := mods.rewrite(v.Text)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -200,34 +201,57 @@ func (p *ruleParser) written(name string, mods modifiers, v *node, bad func(stri
 		}
 		any = append(any, item{name, newPattern(runes, before, after, mods.has("cased")), false})
 	}
-	if v.kind == number && len(mods) == 0 {
-		if made, err := newComparison(nil, v.text); err == nil {
+	if v.Kind == document.Number && len(mods) == 0 {
+		if made, err := newComparison(nil, v.Text); err == nil {
 			any = append(any, item{name, onlyNumbers{made}, false})
 		}
 	}
 	return any, nil
 }
 
-// expanded replaces %name% by the values of the list of that name.
-func (p *ruleParser) expanded(name string, mods modifiers, v *node) (expression, error) {
+// expanded replaces each %name% by the values of the list of that name; \% is a percent sign.
+func (p *ruleParser) expanded(name string, mods modifiers, v *document.Node) (expression, error) {
 	rest := slices.DeleteFunc(slices.Clone(mods), func(m string) bool { return m == "expand" })
-	first := strings.IndexByte(v.text, '%')
-	last := strings.LastIndexByte(v.text, '%')
-	if first < 0 || last <= first+1 {
-		return p.value(name, rest, v)
-	}
-	values, known := p.lists[v.text[first+1:last]]
-	if !known {
-		p.warnings = append(p.warnings, fault{v.line, "no list is named " + v.text[first+1:last] + ": " + name + " matches nothing", "add lists/" + v.text[first+1:last] + ".yaml"})
-		return never{}, nil
+	texts := []string{""}
+	for _, part := range placeholders.FindAllString(v.Text, -1) {
+		values := []string{part}
+		switch {
+		case part == `\%`:
+			values = []string{"%"}
+		case len(part) > 2 && part[0] == '%':
+			list := part[1 : len(part)-1]
+			known, has := p.lists[list]
+			if values = known; !has {
+				p.warnings = append(p.warnings, fault{v.Line, "no list is named " + list + ": " + name + " matches nothing", "add lists/" + list + ".yaml"})
+				return never{}, nil
+			}
+		}
+		if texts = joined(texts, values); len(texts) > maxExpanded {
+			return nil, &fault{v.Line, "the placeholders stand for too many values", "use shorter lists or fewer placeholders"}
+		}
 	}
 	var any anyOf
-	for _, each := range values {
-		made, err := p.value(name, rest, &node{kind: text, text: v.text[:first] + each + v.text[last+1:], line: v.line})
+	for _, each := range texts {
+		made, err := p.value(name, rest, &document.Node{Kind: document.Text, Text: each, Line: v.Line})
 		if err != nil {
 			return nil, err
 		}
 		any = append(any, made)
 	}
 	return any, nil
+}
+
+// placeholders cuts a value into escaped characters, placeholders and what lies between.
+var placeholders = regexp.MustCompile(`(?s)\\.|%[^%\\]+%|[^\\%]+|.`)
+
+// maxExpanded bounds the values that one written value stands for.
+const maxExpanded = 100_000
+
+func joined(heads, tails []string) (all []string) {
+	for _, head := range heads {
+		for _, tail := range tails {
+			all = append(all, head+tail)
+		}
+	}
+	return all
 }

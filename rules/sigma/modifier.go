@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // modifiers are those of one field, in the order written, by their short names.
@@ -23,8 +25,8 @@ var knownModifiers = []string{
 	"windash", "utf16le", "utf16be", "utf16", "base64", "base64offset", "minute", "hour", "day", "week", "month", "year",
 }
 
-func parseModifiers(key *node) (name string, mods modifiers, err error) {
-	name, rest, has := strings.Cut(key.text, "|")
+func parseModifiers(key *document.Node) (name string, mods modifiers, err error) {
+	name, rest, has := strings.Cut(key.Text, "|")
 	if !has {
 		return name, nil, nil
 	}
@@ -33,15 +35,15 @@ func parseModifiers(key *node) (name string, mods modifiers, err error) {
 			m = short
 		}
 		if !slices.Contains(knownModifiers, m) {
-			return "", nil, &fault{key.line, "unknown modifier " + m + " in " + key.text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
+			return "", nil, &fault{key.Line, "unknown modifier " + m + " in " + key.Text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
 		}
 		if mods.has(m) {
-			return "", nil, &fault{key.line, "modifier " + m + " stands twice in " + key.text, "leave one out"}
+			return "", nil, &fault{key.Line, "modifier " + m + " stands twice in " + key.Text, "leave one out"}
 		}
 		mods = append(mods, m)
 	}
 	if conflict := mods.conflict(); conflict != "" {
-		return "", nil, &fault{key.line, key.text + ": " + conflict, "leave one out"}
+		return "", nil, &fault{key.Line, key.Text + ": " + conflict, "leave one out"}
 	}
 	return name, mods, nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // Rule is one detection of a Sigma file, ready to match. It is safe for concurrent use.
@@ -14,22 +16,19 @@ type Rule struct {
 	ID, Title, Level, Author, Licence string
 	Product, Category, Service        string
 	Tags                              []string
+	Name                              string
 	File                              string
 	Line                              int
+
+	// Detection is the rule's detection as written, and Filters those of the filters that apply to it.
+	Detection *document.Node
+	Filters   []*document.Node
 
 	condition expression
 }
 
 // Match reports whether the rule matches the event. Routing is the caller's.
 func (r *Rule) Match(e *Event) bool { return r.condition.holds(e) }
-
-// Correlation is a correlation document. It is read and kept; this package does not evaluate it.
-type Correlation struct {
-	ID, Name, Title, Type string
-	Rules                 []string
-	File                  string
-	Line                  int
-}
 
 // Fault is what is wrong with a file, where, and how it is mended.
 type Fault struct {
@@ -58,6 +57,7 @@ func (f *fault) Error() string { return fmt.Sprintf("line %d: %s; %s", f.line, f
 type File struct {
 	Rules        []*Rule
 	Correlations []Correlation
+	Filters      []*Filter
 	Refused      []Fault
 	Warnings     []Fault
 }
@@ -65,9 +65,9 @@ type File struct {
 // Parse reads a file of one or more documents. lists are the values of the placeholders of the modifier expand. A
 // refused document does not keep the others out.
 func Parse(name string, content []byte, lists map[string][]string) (file File) {
-	trees, err := documents(content)
-	if err != nil {
-		file.refuse(name, err)
+	trees, err := document.Read(content)
+	if wrong, ok := errors.AsType[*document.Error](err); ok {
+		file.refuse(name, &fault{wrong.Line, wrong.Text, "write it as YAML"})
 		return file
 	}
 	if len(trees) == 0 {
@@ -89,14 +89,14 @@ func (f *File) refuse(name string, err error) {
 	f.Refused = append(f.Refused, Fault{File: name, Line: 1, Text: err.Error()})
 }
 
-func (f *File) add(name string, tree *node, lists map[string][]string) error {
-	if tree.kind != mapping {
-		return &fault{tree.line, "the document is no mapping", "begin it with title:"}
+func (f *File) add(name string, tree *document.Node, lists map[string][]string) error {
+	if tree.Kind != document.Mapping {
+		return &fault{tree.Line, "the document is no mapping", "begin it with title:"}
 	}
-	if action := tree.child("action"); action != nil {
-		return &fault{action.line, "action: " + action.text + " is no part of Sigma 2", "write the rules out in full"}
+	if action := tree.Child("action"); action != nil {
+		return &fault{action.Line, "action: " + action.Text + " is no part of Sigma 2", "write the rules out in full"}
 	}
-	if tree.child("correlation") != nil {
+	if tree.Child("correlation") != nil {
 		made, err := parseCorrelation(tree)
 		made.File = name
 		if err == nil {
@@ -105,16 +105,29 @@ func (f *File) add(name string, tree *node, lists map[string][]string) error {
 		return err
 	}
 	p := &ruleParser{lists: lists}
+	if tree.Child("filter") != nil {
+		made, err := p.filter(tree)
+		if err == nil {
+			made.File = name
+			f.Filters = append(f.Filters, made)
+			f.warn(name, p)
+		}
+		return err
+	}
 	rule, err := p.rule(tree)
 	if err != nil {
 		return err
 	}
 	rule.File = name
+	f.warn(name, p)
+	f.Rules = append(f.Rules, rule)
+	return nil
+}
+
+func (f *File) warn(name string, p *ruleParser) {
 	for _, warned := range p.warnings {
 		f.Warnings = append(f.Warnings, Fault{name, warned.line, warned.text, warned.mend})
 	}
-	f.Rules = append(f.Rules, rule)
-	return nil
 }
 
 type ruleParser struct {
@@ -124,13 +137,13 @@ type ruleParser struct {
 
 var levels = []string{"informational", "low", "medium", "high", "critical"}
 
-func (p *ruleParser) rule(tree *node) (*Rule, error) {
+func (p *ruleParser) rule(tree *document.Node) (*Rule, error) {
 	rule := &Rule{
-		ID: tree.word("id"), Title: tree.word("title"), Level: strings.ToLower(tree.word("level")),
-		Author: tree.word("author"), Licence: tree.word("license"), Tags: tree.child("tags").words(), Line: tree.line,
+		ID: tree.Word("id"), Title: tree.Word("title"), Name: tree.Word("name"), Level: strings.ToLower(tree.Word("level")),
+		Author: tree.Word("author"), Licence: tree.Word("license"), Tags: tree.Child("tags").Words(), Line: tree.Line,
 	}
 	if rule.Title == "" {
-		return nil, &fault{tree.line, "the rule has no title", "add title:"}
+		return nil, &fault{tree.Line, "the rule has no title", "add title:"}
 	}
 	if rule.ID == "" {
 		rule.ID = rule.Title
@@ -139,34 +152,18 @@ func (p *ruleParser) rule(tree *node) (*Rule, error) {
 		rule.Level = "medium"
 	}
 	if !slices.Contains(levels, rule.Level) {
-		return nil, &fault{tree.child("level").line, "unknown level " + rule.Level, "use one of " + strings.Join(levels, ", ")}
+		return nil, &fault{tree.Child("level").Line, "unknown level " + rule.Level, "use one of " + strings.Join(levels, ", ")}
 	}
-	source := tree.child("logsource")
-	if source == nil || source.kind != mapping {
-		return nil, &fault{tree.line, "the rule has no logsource", "add logsource: with product, category or service"}
+	source := tree.Child("logsource")
+	if source == nil || source.Kind != document.Mapping {
+		return nil, &fault{tree.Line, "the rule has no logsource", "add logsource: with product, category or service"}
 	}
-	rule.Product, rule.Category, rule.Service = strings.ToLower(source.word("product")), strings.ToLower(source.word("category")), strings.ToLower(source.word("service"))
-	detection := tree.child("detection")
-	if detection == nil || detection.kind != mapping {
-		return nil, &fault{tree.line, "the rule has no detection", "add detection: with a selection and a condition"}
+	rule.Product, rule.Category, rule.Service = strings.ToLower(source.Word("product")), strings.ToLower(source.Word("category")), strings.ToLower(source.Word("service"))
+	detection := tree.Child("detection")
+	if detection == nil || detection.Kind != document.Mapping {
+		return nil, &fault{tree.Line, "the rule has no detection", "add detection: with a selection and a condition"}
 	}
 	condition, err := p.detection(detection)
-	rule.condition = condition
+	rule.condition, rule.Detection = condition, detection
 	return rule, err
-}
-
-func parseCorrelation(tree *node) (made Correlation, err error) {
-	c := tree.child("correlation")
-	made = Correlation{ID: tree.word("id"), Name: tree.word("name"), Title: tree.word("title"), Type: c.word("type"), Rules: c.child("rules").words(), Line: tree.line}
-	known := []string{"event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "temporal", "temporal_ordered"}
-	if c.kind != mapping || !slices.Contains(known, made.Type) {
-		return made, &fault{c.line, "unknown correlation type " + made.Type, "use one of " + strings.Join(known, ", ")}
-	}
-	if len(made.Rules) == 0 && !strings.HasPrefix(made.Type, "temporal") {
-		return made, &fault{c.line, "the correlation names no rules", "add rules:"}
-	}
-	if c.word("timespan") == "" {
-		return made, &fault{c.line, "the correlation has no timespan", "add timespan: 5m"}
-	}
-	return made, nil
 }

@@ -77,24 +77,34 @@ type printedRule struct {
 	Level soar.Level `json:"level"`
 }
 
-func (r *rulesRun) file(ctx context.Context, name string) error {
-	in := r.streams.In
+// openEvents opens a file of events, plain or gzip; - is standard input.
+func openEvents(in io.Reader, name string) (reader *bufio.Reader, closer func(), err error) {
+	closer = func() {}
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		defer func() { _ = file.Close() }()
-		in = file
+		in, closer = file, func() { _ = file.Close() }
 	}
-	reader := bufio.NewReaderSize(in, 1<<16)
+	reader = bufio.NewReaderSize(in, 1<<16)
 	if magic, _ := reader.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		unzipped, err := gzip.NewReader(reader)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			closer()
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
 		reader = bufio.NewReaderSize(unzipped, 1<<16)
 	}
+	return reader, closer, nil
+}
+
+func (r *rulesRun) file(ctx context.Context, name string) error {
+	reader, closer, err := openEvents(r.streams.In, name)
+	if err != nil {
+		return err
+	}
+	defer closer()
 	for number := 1; ; number++ {
 		line, err := reader.ReadBytes('\n')
 		if len(bytes.TrimSpace(line)) > 0 {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,5 +63,22 @@ func TestRulesCheckAndTestExitCodes(t *testing.T) {
 	}
 	if code, _, _ := runRules(t, "", "check", "/nowhere"); code != 2 {
 		t.Errorf("missing folder: code %d", code)
+	}
+}
+
+func TestRulesBenchSaysRatioAndAllocations(t *testing.T) {
+	code, out, errs := runRules(t, quiet+"\n"+quiet+"\n"+bruteForce+"\n", "bench", "--events", "-", "-o", "json")
+	var measured map[string]any
+	if err := json.Unmarshal([]byte(out), &measured); err != nil || code != 0 {
+		t.Fatalf("code %d, %v: %s%s", code, err, out, errs)
+	}
+	if measured["events"] != 3.0 || measured["matches"] != 1.0 || measured["ratio"].(float64) <= 0 || measured["events_per_second"].(float64) <= 0 || measured["ns_per_event"].(float64) <= 0 {
+		t.Errorf("%v", measured)
+	}
+	if per, ok := measured["allocs_per_nonmatching_event"].(float64); !ok || per >= 1 {
+		t.Errorf("allocs_per_nonmatching_event %v", measured["allocs_per_nonmatching_event"])
+	}
+	if code, _, errs := runRules(t, "{\n", "bench", "--events", "-"); code != 1 || !strings.Contains(errs, "event 1") {
+		t.Errorf("malformed: code %d, %s", code, errs)
 	}
 }

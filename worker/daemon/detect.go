@@ -21,7 +21,8 @@ const spareTerms = 2
 
 // startDetect reads streams and dispatches detections. It parses hostile events and holds no appliance's key.
 func (d *daemon) startDetect(ctx context.Context) error {
-	library, err := d.library()
+	metrics := detect.NewMetrics(d.registry)
+	live, err := d.rules(ctx, metrics)
 	if err != nil {
 		return err
 	}
@@ -31,11 +32,10 @@ func (d *daemon) startDetect(ctx context.Context) error {
 			return err
 		}
 	}
-	metrics := detect.NewMetrics(d.registry)
 	steps, err := detect.New(detect.Parts{
 		Config: d.config.Detect, State: d.state, Clusters: clusters, Signaller: frontend.New(d.temporal),
 		Matcher: func(mapping string) (detect.Matcher, error) {
-			return detect.NewRuleMatcher(library, mapping, metrics, d.log)
+			return detect.NewRuleMatcher(live, mapping, metrics, d.log)
 		},
 		Metrics: metrics, Log: d.log, Now: time.Now,
 	})
@@ -50,17 +50,24 @@ func (d *daemon) startDetect(ctx context.Context) error {
 	})
 }
 
-// library loads the rules. A refused rule is told and left out; the others are taken.
-func (d *daemon) library() (*rules.Library, error) {
-	library, report := rules.Load(d.config.Sources()...)
-	for _, fault := range report.Refused {
-		d.log.Error("rule refused", "fault", fault.Error())
+// lookForRules is how often the content's files are looked at.
+const lookForRules = 5 * time.Second
+
+// rules loads the rules and follows them. A refused rule is told and left out, or stays as it was; the others are taken.
+func (d *daemon) rules(ctx context.Context, metrics *detect.Metrics) (*rules.Live, error) {
+	live, report := rules.NewLive(d.config.Sources()...)
+	tell := func(library *rules.Library, report *rules.Report) {
+		for _, fault := range report.Refused {
+			d.log.Error("rule refused: what its file held before stays in use", "fault", fault.Error())
+		}
+		metrics.Rules(library.Len(), len(report.Refused))
+		d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings))
 	}
-	if library.Len() == 0 {
+	if tell(live.Library(), report); live.Library().Len() == 0 {
 		return nil, fmt.Errorf("no rule could be loaded: see `sallyport rules check`")
 	}
-	d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings))
-	return library, nil
+	go live.Follow(ctx, lookForRules, tell)
+	return live, nil
 }
 
 // watermarks are those of every stream: all that was acknowledged before has been evaluated.

@@ -2,7 +2,7 @@ package detect
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream or sallyport_dispatch.
+// Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream, sallyport_dispatch or sallyport_rules.
 type Metrics struct {
 	documents   *prometheus.CounterVec
 	detections  *prometheus.CounterVec
@@ -27,6 +27,8 @@ type Metrics struct {
 	waiting     prometheus.Gauge
 	overload    prometheus.Gauge
 	unsignalled prometheus.Counter
+	rules       prometheus.Gauge
+	refused     prometheus.Gauge
 }
 
 // Kinds of signals.
@@ -76,11 +78,19 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		overload:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_dispatch_overload", Help: "1 while new incidents wait for a token."}),
 		unsignalled: prometheus.NewCounter(prometheus.CounterOpts{Name: "sallyport_dispatch_failures_total", Help: "Signals or polls of the ledger that failed and will be tried again."}),
 	}
-	registry.MustRegister(m.lateness, m.waiting, m.overload, m.unsignalled)
+	m.rules = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_rules_loaded", Help: "Rules in use."})
+	m.refused = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_rules_refused", Help: "Faults of rule files when they were last read; such a file's rules stay as they were before."})
+	registry.MustRegister(m.lateness, m.waiting, m.overload, m.unsignalled, m.rules, m.refused)
 	for _, kind := range []string{kindStarted, kindJoined, kindNothingOpen} {
 		m.signals.WithLabelValues(kind)
 	}
 	return m
+}
+
+// Rules tells how many rules are in use, and how many were refused when they were last read.
+func (m *Metrics) Rules(loaded, refused int) {
+	m.rules.Set(float64(loaded))
+	m.refused.Set(float64(refused))
 }
 
 // begin shows a stream's counters from 0 on: Prometheus sees no increase in a counter that appears with its first event,

@@ -69,9 +69,9 @@ func TestOddEvents(t *testing.T) {
 
 func readOdd(b *bench) {
 	index := b.prefix + "odd"
-	library, _ := rules.Load(content.Files)
+	live, _ := rules.NewLive(content.Files)
 	var err error
-	if b.matcher, err = detect.NewRuleMatcher(library, "wazuh4", b.metrics, slog.New(slog.NewTextHandler(b.Output(), nil))); err != nil {
+	if b.matcher, err = detect.NewRuleMatcher(live, "wazuh4", b.metrics, slog.New(slog.NewTextHandler(b.Output(), nil))); err != nil {
 		b.Fatal(err)
 	}
 	if err := b.client.CreateIndex(b.Context(), index, map[string]any{

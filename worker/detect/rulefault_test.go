@@ -27,13 +27,13 @@ events:
 
 // TestRuleFaultIsTold: a condition that fails on an event is no silent "no match", and one bad rule floods no log.
 func TestRuleFaultIsTold(t *testing.T) {
-	library, report := rules.Load(content.Files, fstest.MapFS{"detections/faulty.yaml": {Data: []byte(faulty)}})
+	live, report := rules.NewLive(content.Files, fstest.MapFS{"detections/faulty.yaml": {Data: []byte(faulty)}})
 	if len(report.Refused) > 0 {
 		t.Fatal(report.Refused)
 	}
 	var log bytes.Buffer
 	registry := prometheus.NewRegistry()
-	matcher, err := detect.NewRuleMatcher(library, "wazuh4", detect.NewMetrics(registry), slog.New(slog.NewTextHandler(&log, nil)))
+	matcher, err := detect.NewRuleMatcher(live, "wazuh4", detect.NewMetrics(registry), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

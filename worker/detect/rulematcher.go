@@ -10,10 +10,10 @@ import (
 	"github.com/sallyport-soar/sallyport/rules"
 )
 
-// NewRuleMatcher returns the library's rules for one mapping as a Matcher. A rule whose condition fails on an event is
+// NewRuleMatcher returns the rules for one mapping as a Matcher, which follows them when they change. A rule whose condition fails on an event is
 // counted, and named in the log at most once in ten minutes.
-func NewRuleMatcher(library *rules.Library, mapping string, metrics *Metrics, log *slog.Logger) (Matcher, error) {
-	matcher, err := library.For(mapping)
+func NewRuleMatcher(live *rules.Live, mapping string, metrics *Metrics, log *slog.Logger) (Matcher, error) {
+	matcher, err := live.For(mapping)
 	if err != nil {
 		return nil, fmt.Errorf("rules for mapping %s: %w", mapping, err)
 	}
@@ -44,7 +44,7 @@ func (f *ruleFaults) add(rule string, err error) {
 	}
 }
 
-type ruleMatcher struct{ rules *rules.Matcher }
+type ruleMatcher struct{ rules *rules.LiveMatcher }
 
 // Match implements Matcher.
 func (r ruleMatcher) Match(source []byte) ([]soar.Detection, error) {

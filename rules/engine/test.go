@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// testKind is what a test asks of a value.
+type testKind uint8
+
+const (
+	equals testKind = iota
+	startsWith
+	endsWith
+	contains
+	likens // with wildcards inside
+	matches
+	inNetwork
+	compares
+	isNull
+	isThere
+	sameAs
+)
+
+// test is one question about one field, or about all values of the event.
+type test struct {
+	kind    testKind
+	keyword bool
+	cased   bool
+	crowded bool // one of the many texts that are looked for at once
+	before  bool // of sameAs and likens: other text may stand before
+	after   bool
+	field   int32
+	text    []byte
+	*dear   // never nil
+}
+
+// dear is what only the rarer kinds of tests need, apart so that the others lie close together.
+type dear struct {
+	other    int32      // of sameAs
+	segments []string   // of likens
+	required [][][]byte // of matches
+	regexp   *regexp.Regexp
+	network  netip.Prefix
+	bound    bound
+}
+
+func (t *test) key() string {
+	return fmt.Sprint(t.kind, t.keyword, t.cased, t.before, t.after, t.field, t.other, t.bound.operator, t.bound.part, t.bound.numbers, " ", string(t.text))
+}
+
+// value is one scalar of the event while tests look at it.
+type value struct {
+	raw    []byte
+	kind   byte
+	simple bool
+	plain  []byte // escapes resolved; nil until asked for
+	folded []byte // in lower case; nil until asked for
+}
+
+// holds judges one value.
+func (t *test) holds(m *Matcher, at int32, v *value) bool {
+	if v.kind == kindNull {
+		return t.kind == isNull
+	}
+	switch t.kind {
+	case equals, startsWith, endsWith, contains, likens:
+		text := m.plain(v)
+		if !t.cased {
+			text = m.folded(v)
+		}
+		return t.holdsText(text)
+	case matches:
+		return m.search(t, at, m.plain(v))
+	case inNetwork:
+		address, err := netip.ParseAddr(string(m.plain(v)))
+		return err == nil && t.network.Contains(address.Unmap().WithZone(""))
+	case compares:
+		return t.bound.holds(string(m.plain(v)), v.kind == kindNumber)
+	case isNull, isThere, sameAs: // not of a value that is there
+	}
+	return false
+}
+
+func (t *test) holdsText(text []byte) bool {
+	switch t.kind {
+	case equals:
+		return bytes.Equal(text, t.text)
+	case startsWith:
+		return bytes.HasPrefix(text, t.text)
+	case endsWith:
+		return bytes.HasSuffix(text, t.text)
+	case contains:
+		return bytes.Contains(text, t.text)
+	default:
+		return t.fit(text)
+	}
+}
+
+// search runs a regular expression by the test's automaton, which is this matcher's own.
+func (m *Matcher) search(t *test, at int32, text []byte) bool {
+	if !m.hasRequired(t, text) {
+		return false
+	}
+	if m.automata[at] == nil {
+		m.automata[at] = newAutomaton(string(t.text))
+	}
+	if matches, ok := m.automata[at].match(text); ok {
+		return matches
+	}
+	return t.regexp.Match(text)
+}
+
+// hasRequired looks for texts without which the expression does not match: a tenth of the time that an automaton needs.
+func (m *Matcher) hasRequired(t *test, text []byte) bool {
+	for _, clause := range t.required {
+		if !slices.ContainsFunc(clause, func(part []byte) bool { return bytes.Contains(text, part) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// bound compares numbers, or a part of a time with a number.
+type bound struct {
+	operator, part string
+	numbers        bool // only a number of the event counts
+	whole          int64
+	isWhole        bool
+	float          float64
+}
+
+func newBound(operator, part, text string) (b bound, err error) {
+	b = bound{operator: operator, part: part}
+	b.whole, err = strconv.ParseInt(text, 10, 64)
+	b.isWhole = err == nil
+	b.float, err = strconv.ParseFloat(text, 64)
+	return b, err
+}
+
+func (b bound) holds(text string, number bool) bool {
+	if b.numbers && !number {
+		return false
+	}
+	if b.part != "" {
+		at, ok := instant(text, number)
+		return ok && b.isWhole && b.decides(sign(partOf(at.UTC(), b.part), b.whole))
+	}
+	if whole, err := strconv.ParseInt(text, 10, 64); err == nil && b.isWhole {
+		return b.decides(sign(whole, b.whole))
+	}
+	float, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(float) {
+		return false
+	}
+	if b.isWhole && math.Abs(float) < 1<<62 && float == math.Trunc(float) {
+		return b.decides(sign(int64(float), b.whole))
+	}
+	return b.decides(sign(float, b.float))
+}
+
+func sign[T int64 | float64](a, b T) int {
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}
+
+func (b bound) decides(sign int) bool {
+	switch b.operator {
+	case "gt":
+		return sign > 0
+	case "gte":
+		return sign >= 0
+	case "lt":
+		return sign < 0
+	case "lte":
+		return sign <= 0
+	}
+	return sign == 0
+}
+
+var layouts = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999-0700",
+	"2006-01-02 15:04:05.999999999Z07:00", time.DateOnly,
+}
+
+// instant reads a time: seconds or milliseconds of a number, or one of the usual layouts.
+func instant(text string, number bool) (time.Time, bool) {
+	if number {
+		whole, _, _ := strings.Cut(text, ".")
+		seconds, err := strconv.ParseInt(whole, 10, 64)
+		if seconds > 100_000_000_000 {
+			return time.UnixMilli(seconds), err == nil
+		}
+		return time.Unix(seconds, 0), err == nil
+	}
+	for _, layout := range layouts {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func partOf(at time.Time, part string) int64 {
+	_, week := at.ISOWeek()
+	return map[string]int64{
+		"minute": int64(at.Minute()), "hour": int64(at.Hour()), "day": int64(at.Day()),
+		"week": int64(week), "month": int64(at.Month()), "year": int64(at.Year()),
+	}[part]
+}
