@@ -26,7 +26,7 @@ const (
 type Config struct {
 	URL         string        `yaml:"url" doc:"address of the firewall's web interface, which serves the REST API package v2" example:"https://firewall.example"`
 	Key         config.Secret `yaml:"key" doc:"API key, by reference; of a user with api-v2-firewall-aliases-get, -firewall-alias-patch, -firewall-apply-get, -firewall-apply-post, -firewall-states-get, -firewall-states-delete, -diagnostics-table-get and -system-version-get, never page-all" example:"file:/etc/sallyport/pfsense"`
-	Alias       string        `yaml:"alias,omitempty" doc:"alias of type host that a standing block rule drops; empty: SALLYPORT_BLOCK" example:"SALLYPORT_BLOCK"`
+	Alias       string        `yaml:"alias,omitempty" doc:"alias of type host that a standing block rule drops, for this Sallyport alone: another one would take its entries for strays; empty: SALLYPORT_BLOCK" example:"SALLYPORT_BLOCK"`
 	Placeholder string        `yaml:"placeholder,omitempty" doc:"address that keeps the alias from being empty; empty: 192.0.2.255" example:"192.0.2.255"`
 	TLS         rest.TLS      `yaml:"tls,omitempty" doc:"whom to trust"`
 }
