@@ -37,6 +37,7 @@ func outside() []Row {
 		{"close case", "thehive", "CloseCase", "the case's id", "the case is closed already", "the case's status is read back as closed", Until},
 		{"analyse", "cortex", "AskSource", "observable and analyzer", "Cortex answers from its own cache of jobs", "the job's report has come", Until},
 		{"scan", "gvm", "Scan", "name of the task: incident, purpose, asset, and the action that a proof is about", "a task of that name is found and followed, and started only while it is new", "the task has ended as Done, and its report names the host as alive", Until},
+		{"remove old scan", "gvm", "Scan", "id of the task, and our mark in its comment", "a task that is gone is not listed", "gvmd answers that it is deleted", Until},
 		{soar.Patch, "ansible", "RunPlaybook", "action id, host and attempt in the run's folder", "can't be, what a run that was cut off has changed; its folder tells that there was one, and it comes back as interrupted", "the host stands in the stats, reached, with nothing failed", Once},
 		{"card", "slack", "AskPeople", "approval id in the message's metadata", "the channel's latest messages are searched for that metadata before one is posted; an update repeated is the same update", "Slack's answer names channel and time", Until},
 		{"message", "slack", "TellPeople", "nothing: a message bears no mark", "can't be: better told once less than again and again", "Slack's answer says ok", Once},

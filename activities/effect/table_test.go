@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -55,7 +56,8 @@ func TestTableOfEffects(t *testing.T) {
 	}
 }
 
-// TestWhatIsTriedOnceHasOneAttempt reads the workflows: a step whose row says Once is run with the options named once.
+// TestWhatIsTriedOnceHasOneAttempt reads the workflows: a step whose row says Once is run with the options named once, and
+// no other step is.
 func TestWhatIsTriedOnceHasOneAttempt(t *testing.T) {
 	var once []string
 	for _, row := range effect.Table() {
@@ -67,7 +69,13 @@ func TestWhatIsTriedOnceHasOneAttempt(t *testing.T) {
 	for _, file := range parse(t, filepath.Join(shared.Root(t), "workflows")) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
-			if !ok || len(call.Args) < 2 || !slices.Contains(once, stepNamed(call.Args[1])) {
+			if !ok || len(call.Args) < 2 || stepNamed(call.Args[1]) == "" {
+				return true
+			}
+			if !slices.Contains(once, stepNamed(call.Args[1])) {
+				if mentions(call.Args[0], "once") {
+					t.Errorf("%s can be recognised, but is run with the options once", stepNamed(call.Args[1]))
+				}
 				return true
 			}
 			run[stepNamed(call.Args[1])] = true
@@ -81,6 +89,31 @@ func TestWhatIsTriedOnceHasOneAttempt(t *testing.T) {
 		if !run[step] {
 			t.Errorf("no workflow was seen to run %s, which is tried once: nothing holds it to that", step)
 		}
+	}
+}
+
+// TestDriversOfTheTableAreProved: each system on which something is contained has a driver that passes the suite.
+func TestDriversOfTheTableAreProved(t *testing.T) {
+	proved := 0
+	for _, row := range effect.Table() {
+		if row.Step != "CarryOut" {
+			continue
+		}
+		tests, err := filepath.Glob(filepath.Join(shared.Root(t), "activities", row.System, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := slices.ContainsFunc(tests, func(name string) bool {
+			text, err := os.ReadFile(name)
+			return err == nil && strings.Contains(string(text), "drivertest.Run(")
+		})
+		if !runs {
+			t.Errorf("%s on %s: no test of the system runs drivertest", row.Kind, row.System)
+		}
+		proved++
+	}
+	if proved < 2 {
+		t.Errorf("only %d drivers are in the table", proved)
 	}
 }
 
