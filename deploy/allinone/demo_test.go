@@ -109,6 +109,19 @@ func TestDemoWithAnInternalAttacker(t *testing.T) {
 	}
 }
 
+// An address that the office protects is not blocked, however it looks: with --yes nobody overrides that.
+func TestDemoWithAProtectedAttacker(t *testing.T) {
+	r, output := played(t, "--events", write(t, strings.ReplaceAll(recorded(), "203.0.113.66", "198.51.100.250")))
+	for _, a := range r.Actions {
+		if a.Kind == soar.BlockAddress && (a.Outcome != soar.Denied || a.AppliedAt != nil) {
+			t.Errorf("%+v; want it denied", a)
+		}
+	}
+	if n := strings.Count(output, "denies it"); n != 2 {
+		t.Errorf("told %d times, want once for each block:\n%s", n, output)
+	}
+}
+
 func TestDemoWhereNothingMatches(t *testing.T) {
 	quiet := `{"timestamp":"2026-11-02T06:41:07.000+0000","rule":{"level":3,"description":"PAM: Login session opened.","id":"5501","groups":["pam"]},"agent":{"id":"004","name":"shop-01","ip":"10.20.0.14"},"id":"1.1"}` + "\n" + "not JSON\n"
 	output, code := run(t, 75*time.Second, "demo", "--yes", "--events", write(t, quiet))

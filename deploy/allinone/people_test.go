@@ -97,7 +97,7 @@ func TestSlackSilenceMeansNo(t *testing.T) {
 // What is protected is never opened by a button: two people with their own keys do, and one of them is not enough.
 func TestProtectedIsNotForSlack(t *testing.T) {
 	o := newChatOffice(t, lab.Pace{})
-	o.edit(o.file, "people:", "protected: {networks: [203.0.113.66]}\npeople:")
+	o.edit(o.file, "networks: [198.51.100.250]", "networks: [203.0.113.66]")
 	o.open()
 	o.play()
 	card := o.card("block 203.0.113.66", "agent shop-01")

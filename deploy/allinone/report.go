@@ -101,7 +101,7 @@ func (s *show) faults(r activities.IncidentRecord) (faults []error) {
 	fault(r.Case.ID == "", "it has no case")
 	for _, a := range r.Actions {
 		declined := a.Outcome == soar.Denied || a.Outcome == soar.Expired
-		fault(s.flags.yes && declined, "%s was %s", a.ID, a.Outcome)
+		fault(s.flags.yes && declined && !s.spared[a.ID], "%s was %s", a.ID, a.Outcome)
 		if a.Kind != soar.BlockAddress || declined || a.Mode == soar.Suggest {
 			continue
 		}

@@ -35,11 +35,12 @@ type show struct {
 	state    *opensearch.Client
 	told     map[string]int              // per incident, how much of its timeline was printed
 	answered map[string]bool             // requests that were decided here
+	spared   map[string]bool             // of these, were denied since their target is protected
 	seen     []activities.IncidentRecord // as last looked at
 }
 
 func (s *show) run(ctx context.Context, events [][]byte) error {
-	s.told, s.answered = map[string]int{}, map[string]bool{}
+	s.told, s.answered, s.spared = map[string]int{}, map[string]bool{}, map[string]bool{}
 	var err error
 	if s.temporal, err = s.config.Temporal.DialOnce(ctx, demoLogger(s.streams, s.flags)); err != nil {
 		return cli.Failed(err)
@@ -164,7 +165,7 @@ func (s *show) askWhatWaits(ctx context.Context) {
 		}
 		switch {
 		case s.flags.yes:
-			s.settle(ctx, p, s.office.Second(), true)
+			s.approve(ctx, p)
 		case s.prompt.ended:
 			s.settle(ctx, p, s.office.First(), false)
 		default:
@@ -183,6 +184,21 @@ func (s *show) hear(ctx context.Context, line typed) {
 	open := *s.prompt.open
 	s.prompt.open = nil
 	s.settle(ctx, open, s.office.First(), approve)
+}
+
+// approve is the second lab person's answer to everything: yes, but to what touches a protected asset. Two people may
+// override that, and a demonstration is none of them.
+func (s *show) approve(ctx context.Context, p activities.PendingApproval) {
+	err := s.decide(ctx, p, s.office.Second(), true)
+	if err != nil && strings.Contains(err.Error(), "--override-protected") {
+		s.say("%s denies it: %v", s.office.Second().Name, err)
+		s.spared[p.Request] = true
+		s.settle(ctx, p, s.office.Second(), false)
+		return
+	}
+	if s.answered[p.Request] = err == nil; err != nil && ctx.Err() == nil {
+		s.say("The answer was not recorded: %v", err)
+	}
 }
 
 // settle delivers a decision; one that was not recorded is asked for again.

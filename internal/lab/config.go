@@ -117,6 +117,7 @@ systems:
 %[27]speople:
   - {name: ana, key: "%[23]s", slack: %[28]s, groups: [responders]}
   - {name: ben, key: "%[24]s", slack: %[29]s, groups: [responders]}
+protected: {networks: [198.51.100.250]} # a partner of the office
 times: {quiet: %[25]s, approval_window: %[26]s, settle: 1m, confirm_within: 20s, reconcile: 10s, sweep: 5s, scan_timeout: 1m, source_timeout: 10s}
 `, dir, urls["search"], l.suffix, urls["wazuh"], wazuhtest.User, secret("wazuh"), urls["misp"], secret("misp"), urls["cortex"], secret("cortex"),
 		cortextest.VirusTotal, cortextest.AbuseIPDB, urls["thehive"], secret("thehive"), urls["pfsense"], secret("pfsense"),
