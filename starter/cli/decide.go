@@ -58,13 +58,22 @@ func addDecideFlags(command *cobra.Command, flags *decideFlags) {
 	command.Flags().StringVar(&flags.reason, "reason", "", "why, for the audit log")
 }
 
-func decide(c *cobra.Command, streams IO, request string, approve bool, flags decideFlags) error {
-	if flags.as == "" {
-		return errors.New("who decides? give --as NAME, or set SALLYPORT_PERSON")
+// person is the key of who decides.
+func (f decideFlags) person() (ed25519.PrivateKey, error) {
+	if f.as == "" {
+		return nil, errors.New("who decides? give --as NAME, or set SALLYPORT_PERSON")
 	}
-	key, err := policy.LoadPrivateKey(flags.key)
+	key, err := policy.LoadPrivateKey(f.key)
 	if err != nil {
-		return fmt.Errorf("key: %w", err)
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return key, nil
+}
+
+func decide(c *cobra.Command, streams IO, request string, approve bool, flags decideFlags) error {
+	key, err := flags.person()
+	if err != nil {
+		return err
 	}
 	o, err := openOffice(c)
 	if err != nil {

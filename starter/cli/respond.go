@@ -136,12 +136,9 @@ func forgetOne(c *cobra.Command, streams IO, chosen []soar.Containment, flags de
 	if len(chosen) != 1 {
 		return errors.New("one at a time: name the action whose release is given up")
 	}
-	if flags.as == "" {
-		return errors.New("who decides? give --as NAME, or set SALLYPORT_PERSON")
-	}
-	key, err := policy.LoadPrivateKey(flags.key)
+	key, err := flags.person()
 	if err != nil {
-		return fmt.Errorf("key: %w", err)
+		return err
 	}
 	o, err := openOffice(c)
 	if err != nil {
