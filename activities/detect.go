@@ -24,13 +24,15 @@ var (
 	ListUnclaimed = Step[SweepRequest, Sweep]{"ListUnclaimed"}
 )
 
-// DropOld forgets what is over: months of the ledger that no watched index needs, and matches that no correlation waits for.
+// DropOld forgets what is over: months of the ledger that no watched index needs, matches that no correlation waits for,
+// and events of the inbox.
 var DropOld = Step[None, Dropped]{"DropOld"}
 
 // Dropped says what was forgotten.
 type Dropped struct {
 	Months  []string `json:"months,omitempty"` // indices of the ledger
 	Matches int      `json:"matches"`
+	Inbox   int      `json:"inbox,omitempty"` // events that were sent
 }
 
 // SlotRequest names a slot of a stream; Term is the length of the lease. Slots is into how many the stream is divided, as

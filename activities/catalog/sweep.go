@@ -65,7 +65,10 @@ func (h House) freeClaims(ctx context.Context, in activities.SweepRequest) (free
 // dropOld forgets what nobody needs any more.
 func (h House) dropOld(ctx context.Context, _ activities.None) (dropped activities.Dropped, err error) {
 	now := time.Now()
-	if dropped.Matches, err = h.Ledger.DropMatches(ctx, now); err != nil || h.Watched == nil {
+	if dropped.Matches, err = h.Ledger.DropMatches(ctx, now); err != nil {
+		return dropped, err
+	}
+	if dropped.Inbox, err = h.Ledger.DropInbox(ctx, now); err != nil || h.Watched == nil {
 		return dropped, err
 	}
 	dropped.Months, err = h.Ledger.DropMonths(ctx, now, h.Watched)

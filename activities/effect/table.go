@@ -59,7 +59,7 @@ func inside() []Row {
 		{"wish", "temporal", "SendWish", "workflow id of the device, and the action's id", "the device's state knows the action", "signal accepted", Until},
 		{"news", "temporal", "SignalIncident", "workflow id of the incident's key", "detections that are claimed count once", "signal accepted", Until},
 		{"free", "opensearch", "FreeClaims", "incident_id taken from the detection, by compare-and-set", "the detection bears no incident's id, or another's", "the documents are acknowledged", Until},
-		{"drop", "opensearch", "DropOld", "name of the ledger's month; id of the match", "the index, or the document, is not there", "the deletion is acknowledged", Until},
+		{"drop", "opensearch", "DropOld", "name of the ledger's month; id of the match or of the inbox's event", "the index, or the document, is not there", "the deletion is acknowledged", Until},
 		{"sweep", "opensearch", "ListUnclaimed", "the one bucket's document, by compare-and-set", "a token that a lost attempt took is not given back: fewer incidents begin, never more", "the documents are acknowledged", Until},
 		{"record", "opensearch", "WriteRecord", "incident id, with its revision", "the document bears this revision or a higher one", "the document is acknowledged", Until},
 		{"audit", "opensearch", "Audit", "chain and sequence number", "an entry of the chain bears the same cause", "creating the entry was acknowledged", Until},

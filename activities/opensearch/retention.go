@@ -15,10 +15,15 @@ import (
 // matchesPattern is what rules matched that only feed correlations.
 const matchesPattern = "sallyport-matches*"
 
-// How long the ledger and the matches are kept, and how much one call forgets at most.
+// InboxIndex is where events are kept that other systems sent.
+const InboxIndex = "sallyport-inbox"
+
+// How long the ledger, the matches and the inbox are kept, and how much one call forgets at most. An event that is sent
+// again after its time in the inbox is a new one: an alert that fires for a month is told every month.
 const (
 	ledgerKept   = 90 * 24 * time.Hour
 	matchesKept  = 48 * time.Hour
+	inboxKept    = 30 * 24 * time.Hour
 	monthsAtOnce = 12
 	matchPages   = 20
 )
@@ -74,21 +79,37 @@ func (l *Ledger) needed(ctx context.Context, old Index, now time.Time, watched [
 
 // DropMatches deletes matches that were read over 48 hours ago, so many at most in one call.
 func (l *Ledger) DropMatches(ctx context.Context, now time.Time) (dropped int, err error) {
-	old := map[string]any{"range": map[string]any{"read_at": map[string]any{"lt": now.Add(-matchesKept).UTC().Format(time.RFC3339Nano)}}}
-	body := map[string]any{"size": scanPage, "_source": false, "seq_no_primary_term": true, "query": old, "sort": []any{map[string]string{"read_at": "asc"}}}
+	if dropped, err = l.dropOlder(ctx, matchesPattern, "read_at", now.Add(-matchesKept)); err != nil {
+		return dropped, fmt.Errorf("old matches: %w", err)
+	}
+	return dropped, nil
+}
+
+// DropInbox deletes events that were sent over 30 days ago, so many at most in one call.
+func (l *Ledger) DropInbox(ctx context.Context, now time.Time) (dropped int, err error) {
+	if dropped, err = l.dropOlder(ctx, InboxIndex+"*", "received", now.Add(-inboxKept)); err != nil {
+		return dropped, fmt.Errorf("old inbox: %w", err)
+	}
+	return dropped, nil
+}
+
+// dropOlder deletes documents whose field is before a time, oldest first.
+func (l *Ledger) dropOlder(ctx context.Context, pattern, field string, before time.Time) (dropped int, err error) {
+	old := map[string]any{"range": map[string]any{field: map[string]any{"lt": before.UTC().Format(time.RFC3339Nano)}}}
+	body := map[string]any{"size": scanPage, "_source": false, "seq_no_primary_term": true, "query": old, "sort": []any{map[string]string{field: "asc"}}}
 	for range matchPages {
 		var page Result
-		if err := l.client.Search(ctx, matchesPattern, body, &page); err != nil {
-			return dropped, fmt.Errorf("old matches: %w", err)
+		if err := l.client.Search(ctx, pattern, body, &page); err != nil {
+			return dropped, err
 		}
 		if len(page.Hits.Hits) == 0 {
 			return dropped, nil
 		}
 		n, err := l.deleteAll(ctx, page.Documents())
 		if dropped += n; err != nil {
-			return dropped, fmt.Errorf("old matches: %w", err)
+			return dropped, err
 		}
-		if err := l.client.Refresh(ctx, matchesPattern); err != nil {
+		if err := l.client.Refresh(ctx, pattern); err != nil {
 			return dropped, err
 		}
 	}

@@ -96,3 +96,34 @@ func TestMatchesAreDropped(t *testing.T) {
 		}
 	})
 }
+
+// TestInboxIsDropped after thirty days.
+func TestInboxIsDropped(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *opensearch.Client, _ string) {
+		ctx, ledger := t.Context(), opensearch.NewLedger(c)
+		if _, err := c.EnsureTemplates(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if dropped, err := ledger.DropInbox(ctx, time.Now()); err != nil || dropped != 0 {
+			t.Errorf("without an index: %d, %v", dropped, err)
+		}
+		var docs []opensearch.NewDocument
+		for id, days := range map[string]int{"old": -31, "young": -29} {
+			docs = append(docs, opensearch.NewDocument{Index: opensearch.InboxIndex, ID: id, Doc: map[string]any{"received": time.Now().AddDate(0, 0, days).UTC(), "source": "door"}})
+		}
+		if _, err := c.CreateAll(ctx, docs); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Refresh(ctx, opensearch.InboxIndex); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []int{1, 0} {
+			if dropped, err := ledger.DropInbox(ctx, time.Now()); err != nil || dropped != want {
+				t.Errorf("dropped %d, %v; want %d", dropped, err, want)
+			}
+		}
+		if _, left, err := c.Get(ctx, opensearch.InboxIndex, "young"); err != nil || !left {
+			t.Errorf("the young one is left: %v, %v", left, err)
+		}
+	})
+}

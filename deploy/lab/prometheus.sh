@@ -1,21 +1,21 @@
 #!/bin/bash
-# Prometheus and promtool for the tests of deploy/prometheus and deploy/grafana: Debian's package. Nothing runs between
-# tests: each starts its own, in the foreground, with its own data.
+# Prometheus, promtool and Alertmanager for the tests of deploy/prometheus, deploy/grafana and the inbox: Debian's packages.
+# Nothing runs between tests: each starts its own, in the foreground, with its own data.
 # usage: prometheus.sh install | start | stop | status
-# `start` installs when needed and prints SALLYPORT_PROMETHEUS=program; promtool is in PATH then.
+# `start` installs when needed and prints SALLYPORT_PROMETHEUS=program; promtool and prometheus-alertmanager are in PATH then.
 set -euo pipefail
 
 unavailable() { printf '\nprometheus: NOT AVAILABLE HERE: %s\n\n' "$*" >&2; exit 3; }
 
 do_install() {
-  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then return; fi
-  [ "$(id -u)" = 0 ] || unavailable "install the package prometheus"
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v prometheus-alertmanager >/dev/null; then return; fi
+  [ "$(id -u)" = 0 ] || unavailable "install the packages prometheus and prometheus-alertmanager"
   # the package's own service must not start
   local policy=/usr/sbin/policy-rc.d made= rc=0
   if ! [ -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; made=1; fi
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >"${TMPDIR:-/tmp}/sallyport-prometheus-install.log" 2>&1 || rc=$?
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager >"${TMPDIR:-/tmp}/sallyport-prometheus-install.log" 2>&1 || rc=$?
   [ -z "$made" ] || rm -f "$policy"
-  [ "$rc" = 0 ] || unavailable "apt-get install prometheus"
+  [ "$rc" = 0 ] || unavailable "apt-get install prometheus prometheus-alertmanager"
 }
 
 case ${1:-} in

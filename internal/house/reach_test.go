@@ -20,7 +20,7 @@ type room struct {
 const base = "internal/soar internal/config internal/rest internal/audit internal/codec "
 
 // whole is what a worker is made of.
-const whole = base + "internal/telemetry activities activities/ rules rules/ workflows worker/detect worker/gateway "
+const whole = base + "internal/telemetry activities activities/ rules rules/ workflows worker/detect worker/gateway worker/gateway/inbox "
 
 // rooms is the house: the first that fits a package is its own. A package that fits none has no place yet.
 var rooms = []room{
@@ -42,6 +42,7 @@ var rooms = []room{
 
 	{"worker/detect", base + "activities activities/opensearch rules rules/"},
 	{"worker/gateway", base + "activities activities/slack activities/frontend"},
+	{"worker/gateway/inbox", base + "activities activities/opensearch"},
 	{"worker/daemon", whole},
 	{"worker", whole + "worker/daemon"},
 	{"starter/cli", whole + "worker/daemon"},

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/telemetry"
 	"github.com/sallyport-soar/sallyport/rules"
 	"github.com/sallyport-soar/sallyport/worker/detect"
+	"github.com/sallyport-soar/sallyport/worker/gateway/inbox"
 )
 
 // Roles of a worker. Each resolves only its own secrets.
@@ -28,13 +29,14 @@ const (
 
 // Config is the whole file.
 type Config struct {
-	Listen     string                       `yaml:"listen" doc:"address for /metrics, /healthz and /readyz"`
+	Listen     string                       `yaml:"listen" doc:"address for /metrics, /healthz, /readyz and the inbox; for senders elsewhere put a proxy with TLS before /inbox/"`
 	Log        telemetry.Log                `yaml:"log" doc:"how the worker logs"`
 	Roles      []string                     `yaml:"roles" doc:"what this worker does: detect, respond, gateway; an empty list runs Temporal alone (up)"`
 	Temporal   Temporal                     `yaml:"temporal" doc:"the durable engine"`
 	OpenSearch opensearch.Config            `yaml:"opensearch" doc:"the cluster that keeps Sallyport's state: ledger, register, audit, records"`
 	Clusters   map[string]opensearch.Config `yaml:"clusters,omitempty" doc:"other clusters that streams are read from, by name"`
 	Detect     detect.Config                `yaml:",inline"`
+	Inbox      inbox.Config                 `yaml:"inbox,omitempty" doc:"what other systems may send; role gateway takes it, and a stream over sallyport-inbox reads it"`
 	Content    []string                     `yaml:"content,omitempty" doc:"folders with your own detections, plans, policies, hunts, mappings and lists; a later one wins over an earlier one and over what is shipped" example:"/etc/sallyport/content"`
 	Systems    catalog.Config               `yaml:"systems" doc:"the systems that are asked and driven; leave out what you don't have"`
 	People     policy.People                `yaml:"people" doc:"who may decide"`
@@ -142,6 +144,8 @@ func (c *Config) Validate() (faults config.Faults) {
 	}
 	faults = append(faults, c.Detect.Validate()...)
 	faults = append(faults, c.streamClusters()...)
+	faults = append(faults, config.Within("inbox", c.Inbox.Validate())...)
+	faults = append(faults, c.unreadInbox()...)
 	faults = append(faults, config.Within("systems", c.Systems.Validate())...)
 	faults = append(faults, config.Within("protected", c.Protected.Validate())...)
 	faults = append(faults, config.Within("people", c.People.Validate())...)
@@ -156,6 +160,17 @@ func (c *Config) streamClusters() (faults config.Faults) {
 		}
 	}
 	return faults
+}
+
+// unreadInbox says that what is sent would wait for ever. A gateway of its own need not know the streams.
+func (c *Config) unreadInbox() config.Faults {
+	reads := func(s detect.Stream) bool {
+		return s.Cluster == "" && slices.Contains(strings.Split(s.Index, ","), opensearch.InboxIndex)
+	}
+	if len(c.Inbox.Hooks) == 0 || !c.has(RoleDetect) || slices.ContainsFunc(c.Detect.Streams, reads) {
+		return nil
+	}
+	return config.Faults{{Field: "inbox.hooks", Problem: "no stream reads what is sent", Mend: "add under streams: {name: inbox, index: " + opensearch.InboxIndex + ", mapping: alertmanager}"}}
 }
 
 func (t Times) validate() (faults config.Faults) {
@@ -204,6 +219,9 @@ func (c *Config) checkKeys() config.Faults {
 
 // asksInSlack reports whether people are asked in Slack at all.
 func (c *Config) asksInSlack() bool { return c.Systems.Slack != nil && c.Systems.Slack.Enabled() }
+
+// hasInbox reports whether other systems may send to this worker.
+func (c *Config) hasInbox() bool { return c.has(RoleGateway) && len(c.Inbox.Hooks) > 0 }
 
 // has reports whether this worker has a role.
 func (c *Config) has(role string) bool { return slices.Contains(c.Roles, role) }

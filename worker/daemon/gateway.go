@@ -17,6 +17,9 @@ import (
 // startGateway speaks to people: cards and messages go out, clicks come in. Without Slack it says in the log what it
 // would have asked, and the command line decides.
 func (d *daemon) startGateway(ctx context.Context) error {
+	if err := d.openInbox(ctx); err != nil {
+		return err
+	}
 	if !d.config.asksInSlack() {
 		quiet := unasked{d.log}
 		return d.worker(activities.GatewayQueue, worker.Options{DisableWorkflowWorker: true}, func(w worker.Worker) {

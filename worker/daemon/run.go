@@ -66,11 +66,16 @@ type daemon struct {
 
 	temporal client.Client
 	state    *opensearch.Client
+	inbox    inboxGate
 	workers  []worker.Worker
 }
 
 func (d *daemon) start(ctx context.Context) error {
-	listening, err := serve(ctx, d.config.Listen, d.health.mux(d.registry))
+	mux := d.health.mux(d.registry)
+	if d.config.hasInbox() {
+		mux.Handle("POST /inbox/{hook}", &d.inbox)
+	}
+	listening, err := serve(ctx, d.config.Listen, mux)
 	if err != nil {
 		return err
 	}
@@ -100,8 +105,8 @@ func (d *daemon) start(ctx context.Context) error {
 	return d.bootstrap(ctx)
 }
 
-// connect opens what roles need: Temporal with its namespace, and the state cluster with its templates. The gateway needs
-// no state: it resolves none of its secrets.
+// connect opens what roles need: Temporal with its namespace, and the state cluster with its templates. A gateway without an
+// inbox needs no state: it resolves none of its secrets.
 func (d *daemon) connect(ctx context.Context) (err error) {
 	metrics := telemetry.NewSDKMetrics()
 	d.registry.MustRegister(metrics)
@@ -111,7 +116,7 @@ func (d *daemon) connect(ctx context.Context) (err error) {
 	if err := EnsureNamespace(ctx, d.temporal, d.config.Temporal.Namespace, d.config.Temporal.Retention, workflows.SearchAttributes()); err != nil {
 		return err
 	}
-	if !d.keepsState() {
+	if !d.keepsState() && !d.config.hasInbox() {
 		return nil
 	}
 	if d.state, err = opensearch.Open(ctx, d.config.OpenSearch); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/config"
 )
 
@@ -98,6 +99,7 @@ func indexFault(pattern string) config.Fault {
 	for part := range strings.SplitSeq(pattern, ",") {
 		head, _, wild := strings.Cut(part, "*")
 		switch {
+		case part == opensearch.InboxIndex: // the one index of ours that holds events
 		case part == "" || strings.ContainsAny(part, " /?#\"<>|\\"):
 			fault.Problem, fault.Mend = fmt.Sprintf("%q is no index pattern", pattern), "write one such as wazuh-alerts-4.x-*"
 		case strings.HasPrefix(part, "-") || strings.HasPrefix(part, "_"):
