@@ -40,10 +40,20 @@ func (b *bench) dispatch(config detect.Config, faster float64) (stop func()) {
 }
 
 // detections writes n detections of one host straight into the ledger.
-func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detection)) []soar.DetectionRef {
+func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detection)) (refs []soar.DetectionRef) {
 	b.Helper()
-	var entries []opensearch.Entry
-	var refs []soar.DetectionRef
+	entries := b.entries(ids, host, n, change...)
+	for _, entry := range entries {
+		refs = append(refs, opensearch.DetectionRefFor(entry.Detection, entry.IndexCreated))
+	}
+	if written, err := opensearch.NewLedger(b.client).Write(b.Context(), entries); err != nil || written != n {
+		b.Fatalf("%d of %d detections written: %v", written, n, err)
+	}
+	return refs
+}
+
+// entries are n detections of one host.
+func (b *bench) entries(ids, host string, n int, change ...func(*soar.Detection)) (entries []opensearch.Entry) {
 	created := time.Now()
 	for i := range n {
 		d := soar.Detection{
@@ -55,12 +65,8 @@ func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detecti
 			c(&d)
 		}
 		entries = append(entries, opensearch.Entry{Detection: d, IndexCreated: created})
-		refs = append(refs, opensearch.DetectionRefFor(d, created))
 	}
-	if written, err := opensearch.NewLedger(b.client).Write(b.Context(), entries); err != nil || written != n {
-		b.Fatalf("%d of %d detections written: %v", written, n, err)
-	}
-	return refs
+	return entries
 }
 
 func weak(d *soar.Detection) { d.Rule.Level, d.Opens = soar.Low, false }
