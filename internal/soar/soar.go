@@ -115,6 +115,7 @@ type Detection struct {
 	Late         bool         `json:"late,omitempty"`          // older than the stream's late_after: opens nothing by itself
 	SuppressedBy string       `json:"suppressed_by,omitempty"` // id of the suppression or allow-list entry that kept it quiet
 	IncidentID   string       `json:"incident_id,omitempty"`   // set by the incident that claimed it
+	Claim        int          `json:"claim,omitempty"`         // by which of its claims, so that it counts once
 }
 
 // DetectionRef is where a detection lies in the ledger.
