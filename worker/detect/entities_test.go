@@ -29,7 +29,6 @@ func TestTenThousandEntities(t *testing.T) {
 	if written, err := opensearch.NewLedger(b.client).Write(t.Context(), all); err != nil || written != entities {
 		t.Fatalf("%d written, %v", written, err)
 	}
-	all = nil
 	before := heap()
 	begin := time.Now()
 	b.dispatch(detect.Config{NewIncidents: detect.NewIncidents{Burst: burst, PerHour: perHour}}, faster)
