@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Kind is what a node of a document is.
@@ -25,18 +26,21 @@ const (
 	Mapping
 )
 
-// Node is one value of a YAML document, with its line.
+// Place is where something stands in a file.
+type Place struct{ Line, Column int } // from 1; column 0 is not known
+
+// Node is one value of a YAML document, with its place.
 type Node struct {
 	Kind Kind
 	Text string // of a scalar, as written
 	Keys []*Node
 	Kids []*Node // a list's elements, or a mapping's values beside Keys
-	Line int
+	Place
 }
 
 // Error is why a file can't be read, and where.
 type Error struct {
-	Line int // from 1
+	Place
 	Text string
 }
 
@@ -86,9 +90,9 @@ func Read(content []byte) (trees []*Node, err error) {
 	file, err := parser.ParseBytes(content, 0)
 	if err != nil {
 		if placed, ok := errors.AsType[yaml.Error](err); ok {
-			return nil, &Error{placed.GetToken().Position.Line, placed.GetMessage()}
+			return nil, &Error{placeOf(placed.GetToken()), placed.GetMessage()}
 		}
-		return nil, &Error{1, err.Error()}
+		return nil, &Error{Place{Line: 1}, err.Error()}
 	}
 	for _, doc := range file.Docs {
 		if doc.Body == nil || doc.Body.Type() == ast.CommentType {
@@ -97,7 +101,7 @@ func Read(content []byte) (trees []*Node, err error) {
 		t := &treeBuilder{anchors: map[string]*Node{}}
 		tree := t.build(doc.Body)
 		if t.nodes > maxNodes {
-			return nil, &Error{1, fmt.Sprintf("a document has more than %d values", maxNodes)}
+			return nil, &Error{Place{Line: 1}, fmt.Sprintf("a document has more than %d values", maxNodes)}
 		}
 		trees = append(trees, tree)
 	}
@@ -114,17 +118,14 @@ type treeBuilder struct {
 
 func (t *treeBuilder) build(from ast.Node) *Node {
 	t.nodes++
-	line := 1
-	if token := from.GetToken(); token != nil {
-		line = token.Position.Line
-	}
+	at := placeOf(from.GetToken())
 	switch from := from.(type) {
 	case *ast.MappingNode:
-		return t.mapping(from.Values, line)
+		return t.mapping(from.Values, at)
 	case *ast.MappingValueNode:
-		return t.mapping([]*ast.MappingValueNode{from}, line)
+		return t.mapping([]*ast.MappingValueNode{from}, at)
 	case *ast.SequenceNode:
-		made := &Node{Kind: List, Line: line}
+		made := &Node{Kind: List, Place: at}
 		for _, value := range from.Values {
 			made.Kids = append(made.Kids, t.build(value))
 		}
@@ -138,23 +139,26 @@ func (t *treeBuilder) build(from ast.Node) *Node {
 			t.nodes += size(made)
 			return made
 		}
-		return &Node{Line: line}
+		return &Node{Place: at}
 	case *ast.TagNode:
 		return t.build(from.Value)
 	}
-	return scalar(from, line)
+	made := scalar(from)
+	made.Place = at
+	return made
 }
 
-func (t *treeBuilder) mapping(values []*ast.MappingValueNode, line int) *Node {
-	made := &Node{Kind: Mapping, Line: line}
+func (t *treeBuilder) mapping(values []*ast.MappingValueNode, at Place) *Node {
 	if len(values) > 0 {
-		made.Line = values[0].Key.GetToken().Position.Line
+		at = placeOf(values[0].Key.GetToken())
 	}
+	made := &Node{Kind: Mapping, Place: at}
 	for _, pair := range values {
-		key := &Node{Kind: Text, Text: keyText(pair.Key), Line: pair.Key.GetToken().Position.Line}
+		at := placeOf(pair.Key.GetToken())
+		key := &Node{Kind: Text, Text: keyText(pair.Key), Place: at}
 		value := t.build(pair.Value)
 		if value.Kind == Null {
-			value.Line = key.Line
+			value.Place = key.Place
 		}
 		made.Keys, made.Kids = append(made.Keys, key), append(made.Kids, value)
 	}
@@ -170,20 +174,28 @@ func keyText(key ast.MapKeyNode) string {
 	return key.GetToken().Value
 }
 
-func scalar(from ast.Node, line int) *Node {
+// placeOf is where a token stands; the first line for none.
+func placeOf(from *token.Token) Place {
+	if from == nil || from.Position == nil {
+		return Place{Line: 1}
+	}
+	return Place{from.Position.Line, from.Position.Column}
+}
+
+func scalar(from ast.Node) *Node {
 	switch from := from.(type) {
 	case *ast.NullNode:
-		return &Node{Line: line}
+		return &Node{}
 	case *ast.BoolNode:
-		return &Node{Kind: Boolean, Text: strings.ToLower(from.GetToken().Value), Line: line}
+		return &Node{Kind: Boolean, Text: strings.ToLower(from.GetToken().Value)}
 	case *ast.IntegerNode, *ast.FloatNode:
-		return &Node{Kind: Number, Text: from.GetToken().Value, Line: line}
+		return &Node{Kind: Number, Text: from.GetToken().Value}
 	case *ast.LiteralNode:
-		return &Node{Kind: Text, Text: from.Value.Value, Line: line}
+		return &Node{Kind: Text, Text: from.Value.Value}
 	case *ast.StringNode:
-		return &Node{Kind: Text, Text: from.Value, Line: line}
+		return &Node{Kind: Text, Text: from.Value}
 	}
-	return &Node{Kind: Text, Text: from.GetToken().Value, Line: line}
+	return &Node{Kind: Text, Text: from.GetToken().Value}
 }
 
 func size(n *Node) (nodes int) {

@@ -60,14 +60,14 @@ func (p *ruleParser) detection(tree *document.Node) (expression, error) {
 	}
 	conditions := tree.Child("condition")
 	if len(conditions.Words()) == 0 {
-		return nil, &fault{tree.Line, "the detection has no condition", "add condition: selection"}
+		return nil, &fault{tree.Place, "the detection has no condition", "add condition: selection"}
 	}
 	if len(c.order) == 0 {
-		return nil, &fault{tree.Line, "the detection has no selection", "add one"}
+		return nil, &fault{tree.Place, "the detection has no selection", "add one"}
 	}
 	var any anyOf
 	for _, condition := range conditions.Words() {
-		c.tokens, c.at, c.line = token.FindAllString(condition, -1), 0, conditions.Line
+		c.tokens, c.at, c.where = token.FindAllString(condition, -1), 0, conditions.Place
 		made, err := c.either(0)
 		if err != nil {
 			return nil, err
@@ -85,11 +85,11 @@ type conditionParser struct {
 	order  []string
 	tokens []string
 	at     int
-	line   int
+	where  document.Place
 }
 
 func (c *conditionParser) fault(text string) error {
-	return &fault{c.line, text, "a condition joins selections of the detection by and, or, not, 1 of, all of and brackets"}
+	return &fault{c.where, text, "a condition joins selections of the detection by and, or, not, 1 of, all of and brackets"}
 }
 
 func (c *conditionParser) peek() string {
