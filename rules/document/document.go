@@ -27,7 +27,9 @@ const (
 )
 
 // Place is where something stands in a file.
-type Place struct{ Line, Column int } // from 1; column 0 is not known
+type Place struct {
+	Line, Column int // from 1; a column counts characters
+}
 
 // Node is one value of a YAML document, with its place.
 type Node struct {
@@ -38,10 +40,10 @@ type Node struct {
 	Place
 }
 
-// Error is why a file can't be read, and where.
+// Error is why a file can't be read, where, and how it is mended.
 type Error struct {
 	Place
-	Text string
+	Text, Mend string
 }
 
 // Error implements error.
@@ -85,40 +87,66 @@ func (n *Node) Words() (words []string) {
 	return words
 }
 
-// Read returns every document of a file as a tree; empty documents are left out.
+// Read returns every document of a file as a tree; empty documents are left out. Why it can't is an Error.
 func Read(content []byte) (trees []*Node, err error) {
+	content, wrong := text(content)
+	if wrong != nil {
+		return nil, wrong
+	}
 	file, err := parser.ParseBytes(content, 0)
 	if err != nil {
-		if placed, ok := errors.AsType[yaml.Error](err); ok {
-			return nil, &Error{placeOf(placed.GetToken()), placed.GetMessage()}
-		}
-		return nil, &Error{Place{Line: 1}, err.Error()}
+		return nil, parseError(err)
 	}
 	for _, doc := range file.Docs {
 		if doc.Body == nil || doc.Body.Type() == ast.CommentType {
 			continue
 		}
-		t := &treeBuilder{anchors: map[string]*Node{}}
+		t := &treeBuilder{anchors: map[string]anchored{}}
 		tree := t.build(doc.Body)
-		if t.nodes > maxNodes {
-			return nil, &Error{Place{Line: 1}, fmt.Sprintf("a document has more than %d values", maxNodes)}
+		if t.fault != nil {
+			return nil, t.fault
 		}
 		trees = append(trees, tree)
 	}
 	return trees, nil
 }
 
+func parseError(err error) *Error {
+	wrong := &Error{Place{1, 1}, err.Error(), "write it as YAML"}
+	if placed, ok := errors.AsType[yaml.Error](err); ok {
+		wrong.Place, wrong.Text = placeOf(placed.GetToken().Position), placed.GetMessage()
+	}
+	if strings.Contains(wrong.Text, "character '\t'") {
+		wrong.Text, wrong.Mend = "a tab stands where YAML wants spaces", "indent with spaces"
+	}
+	return wrong
+}
+
+func placeOf(at *token.Position) Place { return Place{at.Line, at.Column} }
+
 // maxNodes bounds a document; aliases count by what they stand for.
-const maxNodes = 1_000_000
+const maxNodes = 100_000
 
 type treeBuilder struct {
-	anchors map[string]*Node
+	anchors map[string]anchored
 	nodes   int
+	fault   *Error
+}
+
+// anchored is what an alias stands for.
+type anchored struct {
+	node *Node
+	size int
 }
 
 func (t *treeBuilder) build(from ast.Node) *Node {
-	t.nodes++
-	at := placeOf(from.GetToken())
+	at := Place{1, 1}
+	if first := from.GetToken(); first != nil {
+		at = placeOf(first.Position)
+	}
+	if !t.count(1, at) {
+		return &Node{Place: at}
+	}
 	switch from := from.(type) {
 	case *ast.MappingNode:
 		return t.mapping(from.Values, at)
@@ -131,31 +159,44 @@ func (t *treeBuilder) build(from ast.Node) *Node {
 		}
 		return made
 	case *ast.AnchorNode:
+		before := t.nodes
 		made := t.build(from.Value)
-		t.anchors[from.Name.GetToken().Value] = made
+		t.anchors[from.Name.GetToken().Value] = anchored{made, t.nodes - before}
 		return made
 	case *ast.AliasNode:
-		if made := t.anchors[from.Value.GetToken().Value]; made != nil {
-			t.nodes += size(made)
-			return made
-		}
-		return &Node{Place: at}
+		return t.alias(from.Value.GetToken().Value, at)
 	case *ast.TagNode:
 		return t.build(from.Value)
 	}
-	made := scalar(from)
-	made.Place = at
-	return made
+	return scalar(from, at)
+}
+
+// count counts values, and reports whether there may be as many.
+func (t *treeBuilder) count(nodes int, at Place) bool {
+	if t.nodes += nodes; t.nodes > maxNodes && t.fault == nil {
+		t.fault = &Error{at, fmt.Sprintf("the document has more than %d values, aliases counted by what they stand for", maxNodes), "cut it into several files"}
+	}
+	return t.fault == nil
+}
+
+func (t *treeBuilder) alias(name string, at Place) *Node {
+	stands, known := t.anchors[name]
+	if !known && t.fault == nil {
+		t.fault = &Error{at, "no anchor &" + name + " stands before the alias *" + name, "write the value out, or put it in quotes if it begins with *"}
+	}
+	if !t.count(stands.size, at) {
+		return &Node{Place: at}
+	}
+	return stands.node
 }
 
 func (t *treeBuilder) mapping(values []*ast.MappingValueNode, at Place) *Node {
-	if len(values) > 0 {
-		at = placeOf(values[0].Key.GetToken())
-	}
 	made := &Node{Kind: Mapping, Place: at}
+	if len(values) > 0 {
+		made.Place = placeOf(values[0].Key.GetToken().Position)
+	}
 	for _, pair := range values {
-		at := placeOf(pair.Key.GetToken())
-		key := &Node{Kind: Text, Text: keyText(pair.Key), Place: at}
+		key := &Node{Kind: Text, Text: keyText(pair.Key), Place: placeOf(pair.Key.GetToken().Position)}
 		value := t.build(pair.Value)
 		if value.Kind == Null {
 			value.Place = key.Place
@@ -174,34 +215,18 @@ func keyText(key ast.MapKeyNode) string {
 	return key.GetToken().Value
 }
 
-// placeOf is where a token stands; the first line for none.
-func placeOf(from *token.Token) Place {
-	if from == nil || from.Position == nil {
-		return Place{Line: 1}
-	}
-	return Place{from.Position.Line, from.Position.Column}
-}
-
-func scalar(from ast.Node) *Node {
+func scalar(from ast.Node, at Place) *Node {
 	switch from := from.(type) {
 	case *ast.NullNode:
-		return &Node{}
+		return &Node{Place: at}
 	case *ast.BoolNode:
-		return &Node{Kind: Boolean, Text: strings.ToLower(from.GetToken().Value)}
+		return &Node{Kind: Boolean, Text: strings.ToLower(from.GetToken().Value), Place: at}
 	case *ast.IntegerNode, *ast.FloatNode:
-		return &Node{Kind: Number, Text: from.GetToken().Value}
+		return &Node{Kind: Number, Text: from.GetToken().Value, Place: at}
 	case *ast.LiteralNode:
-		return &Node{Kind: Text, Text: from.Value.Value}
+		return &Node{Kind: Text, Text: from.Value.Value, Place: at}
 	case *ast.StringNode:
-		return &Node{Kind: Text, Text: from.Value}
+		return &Node{Kind: Text, Text: from.Value, Place: at}
 	}
-	return &Node{Kind: Text, Text: from.GetToken().Value}
-}
-
-func size(n *Node) (nodes int) {
-	nodes = 1
-	for _, kid := range n.Kids {
-		nodes += size(kid)
-	}
-	return nodes
+	return &Node{Kind: Text, Text: from.GetToken().Value, Place: at}
 }

@@ -74,7 +74,7 @@ type File struct {
 func Parse(name string, content []byte, lists map[string][]string) (file File) {
 	trees, err := document.Read(content)
 	if wrong, ok := errors.AsType[*document.Error](err); ok {
-		file.refuse(name, &fault{wrong.Place, wrong.Text, "write it as YAML"})
+		file.refuse(name, &fault{wrong.Place, wrong.Text, wrong.Mend})
 		return file
 	}
 	if len(trees) == 0 {
