@@ -54,17 +54,19 @@ func (l *Live) Follow(ctx context.Context, every time.Duration, told func(*Libra
 func fingerprint(sources []fs.FS) uint64 {
 	sum := fnv.New64a()
 	for _, source := range sources {
-		err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" && path.Ext(name) != ".yml" {
-				return err
+		_ = fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				fmt.Fprintln(sum, name, err)
+				return nil
 			}
-			info, err := entry.Info()
-			if err == nil {
+			if entry.IsDir() || path.Ext(name) != ".yaml" && path.Ext(name) != ".yml" {
+				return nil
+			}
+			if info, err := fs.Stat(source, name); err == nil { // of what a link leads to
 				fmt.Fprintln(sum, name, info.Size(), info.ModTime().UnixNano())
 			}
-			return err
+			return nil
 		})
-		fmt.Fprintln(sum, err)
 	}
 	return sum.Sum64()
 }

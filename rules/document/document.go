@@ -125,7 +125,7 @@ func parseError(err error) *Error {
 func placeOf(at *token.Position) Place { return Place{at.Line, at.Column} }
 
 // maxNodes bounds a document; aliases count by what they stand for.
-const maxNodes = 100_000
+const maxNodes = 300_000
 
 type treeBuilder struct {
 	anchors map[string]anchored

@@ -32,7 +32,7 @@ func ruleSources(folders []string) (sources []fs.FS, err error) {
 		if !found.IsDir() {
 			return nil, fmt.Errorf("rules folder %s is no folder: name the folder that holds the rule", folder)
 		}
-		sources = append(sources, os.DirFS(folder))
+		sources = append(sources, rules.Folder(folder))
 	}
 	return sources, nil
 }
