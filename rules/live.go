@@ -81,6 +81,8 @@ func (l *Live) For(mapping string) (*LiveMatcher, error) {
 type LiveMatcher struct {
 	// Faulted is told of each rule whose condition fails on an event. It may be nil; set it before the first event.
 	Faulted func(rule string, err error)
+	// Absent is told of each field whose value is not of its type. It may be nil; set it before the first event.
+	Absent func(field string)
 
 	live    *Live
 	mapping string
@@ -99,6 +101,11 @@ func (m *LiveMatcher) renew(library *Library) error {
 		made.Faulted = func(rule string, err error) {
 			if m.Faulted != nil {
 				m.Faulted(rule, err)
+			}
+		}
+		made.Absent = func(field string) {
+			if m.Absent != nil {
+				m.Absent(field)
 			}
 		}
 		m.of.Store(made)
