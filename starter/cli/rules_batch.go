@@ -96,7 +96,7 @@ func (r *rulesRun) read(name string, send func(*batch) bool) bool {
 		line, err := lines.next()
 		if err == nil {
 			b.lines, b.bytes = append(b.lines, line), b.bytes+len(line)
-			if len(b.lines) < batchLines && b.bytes < batchBytes {
+			if len(b.lines) < batchLines && b.bytes < batchBytes && lines.Buffered() > 0 { // else the next line may be long in coming
 				continue
 			}
 		}

@@ -32,6 +32,15 @@ type ruleCount struct {
 	Matches int `json:"matches"`
 }
 
+// printedSummary is a summary for programs.
+type printedSummary struct {
+	Lines    int64        `json:"lines"` // that are not empty
+	NotJSON  int          `json:"not_json"`
+	Matching int          `json:"events_matching"`
+	Matches  int          `json:"matches"`
+	Rules    []*ruleCount `json:"rules"`
+}
+
 func (c *runCounts) add(found lineFound) {
 	if found.err != nil {
 		c.noEvents++
@@ -49,17 +58,20 @@ func (c *runCounts) add(found lineFound) {
 	}
 }
 
-// watchFaults names each rule whose condition fails on events, once.
-func (r *rulesRun) watchFaults() {
-	var mu sync.Mutex
-	told := map[string]bool{}
-	r.matcher.Faulted = func(rule string, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if !told[rule] {
-			told[rule] = true
-			fmt.Fprintf(r.streams.Err, "rule %s fails on an event, so it matches nothing there: %s\n", Printable(rule), Printable(err.Error()))
-		}
+// ruleFaults are the rules whose condition failed on events, each with its first error.
+type ruleFaults struct {
+	sync.Mutex
+	first map[string]error
+}
+
+func (f *ruleFaults) add(rule string, err error) {
+	f.Lock()
+	defer f.Unlock()
+	if f.first == nil {
+		f.first = map[string]error{}
+	}
+	if f.first[rule] == nil {
+		f.first[rule] = err
 	}
 }
 
@@ -75,8 +87,11 @@ func (r *rulesRun) sayNoEvent(file string, found lineFound) {
 	fmt.Fprintf(r.streams.Err, "%s:%d: %s%s\n", Printable(file), found.number, Printable(found.err.Error()), hint)
 }
 
-// sayUnread says how many lines were no events.
-func (r *rulesRun) sayUnread() {
+// sayMissed says how many lines were no events, and which rules failed on some.
+func (r *rulesRun) sayMissed() {
+	for _, rule := range slices.Sorted(maps.Keys(r.faults.first)) {
+		fmt.Fprintf(r.streams.Err, "rule %s fails on events, and matches nothing there: %s\n", Printable(rule), Printable(r.faults.first[rule].Error()))
+	}
 	if r.counts.noEvents > 0 {
 		fmt.Fprintf(r.streams.Err, "%d of %d lines are no JSON objects\n", r.counts.noEvents, r.counts.lines.Load())
 	}
@@ -95,9 +110,7 @@ func (r *rulesRun) saySummary() error {
 	if r.form == "json" {
 		encoder := json.NewEncoder(&out)
 		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(map[string]any{
-			"lines": c.lines.Load(), "not_json": c.noEvents, "events_matching": c.matching, "matches": matches, "rules": append([]*ruleCount{}, all...),
-		}); err != nil {
+		if err := encoder.Encode(printedSummary{c.lines.Load(), c.noEvents, c.matching, matches, append([]*ruleCount{}, all...)}); err != nil {
 			return err
 		}
 	} else {

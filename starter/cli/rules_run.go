@@ -122,6 +122,7 @@ type rulesRun struct {
 	most      int // bytes of a line
 
 	counts runCounts
+	faults ruleFaults
 }
 
 // printedMatch is one line of output.
@@ -140,9 +141,9 @@ type printedRule struct {
 
 // files evaluates all files, and goes on after one that ends in the middle.
 func (r *rulesRun) files(ctx context.Context, names []string) error {
-	r.watchFaults()
+	r.matcher.Faulted = r.faults.add
 	err := r.inOrder(ctx, names)
-	r.sayUnread()
+	r.sayMissed()
 	if err == nil && r.summarise {
 		err = r.saySummary()
 	}

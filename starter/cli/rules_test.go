@@ -23,7 +23,7 @@ func runRules(t *testing.T, in string, args ...string) (code int, out, errs stri
 
 func TestRulesRunNamesLinesAndSkipsWhatIsNoJSON(t *testing.T) {
 	code, out, errs := runRules(t, quiet+"\nnot json\n\n"+bruteForce+"\n", "run", "-")
-	want := `{"file":"-","line":4,"rule":{"id":"ssh-brute-force","title":"Many failed SSH logins from one address","level":"high"}}` + "\n"
+	want := `{"file":"-","line":4,"rule":{"id":"ssh-brute-force","title":"Many failed SSH logins from one address","level":"high"},"tags":["attack.credential-access","attack.t1110.001"]}` + "\n"
 	if code != 0 || out != want {
 		t.Errorf("code %d, out %q", code, out)
 	}
