@@ -16,6 +16,12 @@ type (
 	anyOf []expression
 	not   struct{ expression }
 	never struct{}
+
+	// selected is a selection where the condition names it.
+	selected struct {
+		name string
+		expression
+	}
 )
 
 func (a allOf) holds(e *Event) bool {
@@ -46,6 +52,14 @@ const maxDepth = 64
 
 // detection reads the selections and joins them by the condition; of several conditions any.
 func (p *ruleParser) detection(tree *document.Node) (expression, error) {
+	c, err := p.selections(tree)
+	if err != nil {
+		return nil, err
+	}
+	return c.conditions(tree)
+}
+
+func (p *ruleParser) selections(tree *document.Node) (*conditionParser, error) {
 	c := &conditionParser{named: map[string]expression{}}
 	for i, key := range tree.Keys {
 		if key.Text == "condition" || key.Text == "timeframe" {
@@ -55,9 +69,13 @@ func (p *ruleParser) detection(tree *document.Node) (expression, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.named[key.Text] = made
+		c.named[key.Text] = selected{key.Text, made}
 		c.order = append(c.order, key.Text)
 	}
+	return c, nil
+}
+
+func (c *conditionParser) conditions(tree *document.Node) (expression, error) {
 	conditions := tree.Child("condition")
 	if len(conditions.Words()) == 0 {
 		return nil, &fault{tree.Place, "the detection has no condition", "add condition: selection"}

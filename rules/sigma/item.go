@@ -139,6 +139,9 @@ func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	if mods.has("neq") {
 		made = not{made}
 	}
+	if p.explains {
+		made = line{made, name, mods, key.Place, values, parts}
+	}
 	return made, nil
 }
 

@@ -140,6 +140,7 @@ func (f *File) warn(name string, p *ruleParser) {
 type ruleParser struct {
 	lists    map[string][]string
 	warnings []fault
+	explains bool // items keep how they are written
 }
 
 var levels = []string{"informational", "low", "medium", "high", "critical"}
