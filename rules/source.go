@@ -69,13 +69,13 @@ func nameIn(source fs.FS, name string) string {
 func (l *loader) read(source fs.FS, name string, most int64) (text []byte, ok bool) {
 	text, err := readFile(source, name, most)
 	if err != nil {
-		l.refuse(nameIn(source, name), 1, why(err), mendOf(err))
+		l.refuse(nameIn(source, name), 1, "the file cannot be read: "+why(err), mendOf(err))
 	}
 	return text, err == nil
 }
 
 var (
-	errSize    = errors.New("the file is too large")
+	errSize    = errors.New("it is too large")
 	errNotFile = errors.New("it is no regular file")
 )
 
@@ -106,7 +106,7 @@ func readFile(source fs.FS, name string, most int64) ([]byte, error) {
 // why is what a file system says, without the path that stands before it already.
 func why(err error) string {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
-		return "it cannot be read: " + at.Err.Error()
+		return at.Err.Error()
 	}
 	return err.Error()
 }

@@ -148,7 +148,7 @@ func (r *rulesRun) files(ctx context.Context, names []string) error {
 		err = r.saySummary()
 	}
 	if err == nil && r.counts.broken > 0 {
-		err = bad(fmt.Errorf("%d parts of the input could not be read", r.counts.broken))
+		err = bad(errors.New("not all of the input could be read"))
 	}
 	return err
 }
