@@ -1,9 +1,14 @@
 package rules
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"testing"
 	"testing/fstest"
+
+	"github.com/sallyport-soar/sallyport/internal/shared"
+	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
 
 // sourced are rules for several log sources, all with the same selection, and a native one.
@@ -68,5 +73,43 @@ func TestEveryRuleAsksForNoLogSource(t *testing.T) {
 				t.Errorf("tags are not as written: %v", matches)
 			}
 		}
+	}
+}
+
+// TestEveryRuleIsThePlainEvaluatorWithoutLogSources holds the engine without log sources against all rules, one by one.
+func TestEveryRuleIsThePlainEvaluatorWithoutLogSources(t *testing.T) {
+	library, _ := loadSigma(t)
+	matcher, err := library.For(Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matcher.EveryRule = true
+	total, n := 0, 0
+	for line := range bytes.Lines(shared.Read(t, "events/sigma-regression-flat.ndjson")) {
+		if n++; n%8 != 0 {
+			continue
+		}
+		var labelled struct{ Event json.RawMessage }
+		if err := json.Unmarshal(line, &labelled); err != nil {
+			t.Fatal(err)
+		}
+		root, err := decode(labelled.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		event := sigma.NewEvent(root, newShape(root).lookup)
+		var want []string
+		for _, rule := range library.sigma {
+			if rule.Match(event) {
+				want = append(want, rule.ID)
+			}
+		}
+		got, err := fast(matcher, labelled.Event)
+		if total += len(got); err != nil || !slices.Equal(got, want) {
+			t.Errorf("line %d: %v, %v; want %v", n, got, err, want)
+		}
+	}
+	if total < 20 {
+		t.Errorf("only %d matches", total)
 	}
 }
