@@ -87,10 +87,6 @@ func readFile(source fs.FS, name string, most int64) ([]byte, error) {
 	if !found.Mode().IsRegular() {
 		return nil, errNotFile
 	}
-	tooLarge := fmt.Errorf("%w: more than %d bytes", errSize, most)
-	if found.Size() > most {
-		return nil, tooLarge
-	}
 	file, err := source.Open(name)
 	if err != nil {
 		return nil, err
@@ -98,7 +94,7 @@ func readFile(source fs.FS, name string, most int64) ([]byte, error) {
 	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err == nil && int64(len(text)) > most {
-		return nil, tooLarge
+		return nil, fmt.Errorf("%w: more than %d bytes", errSize, most)
 	}
 	return text, err
 }
