@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,5 +81,16 @@ func TestRulesBenchSaysRatioAndAllocations(t *testing.T) {
 	}
 	if code, _, errs := runRules(t, "{\n", "bench", "--events", "-"); code != 1 || !strings.Contains(errs, "event 1") {
 		t.Errorf("malformed: code %d, %s", code, errs)
+	}
+}
+
+func TestCompletionKnowsRulesAndMappings(t *testing.T) {
+	for want, args := range map[string][]string{
+		"ssh-brute-force\tMany failed": {"__complete", "rules", "explain", ""}, "wazuh4\n": {"__complete", "rules", "run", "--mapping", ""},
+	} {
+		var out bytes.Buffer
+		if code := Main(args, IO{Out: &out, Err: io.Discard}, Verbs{}); code != 0 || !strings.Contains(out.String(), want) {
+			t.Errorf("%v: exit %d: %s", args, code, out.String())
+		}
 	}
 }
