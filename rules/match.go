@@ -20,6 +20,7 @@ import (
 // Match is one rule that matched an event, with what the event says of it.
 type Match struct {
 	Rule                      soar.Rule
+	Tags                      []string // the rule's own, as written
 	Tactics, Techniques, CVEs []string
 	Opens                     bool // opens an incident by itself
 	Entity                    soar.Entity
@@ -29,8 +30,9 @@ type Match struct {
 	Summary                   string    // one printable line of at most 300 bytes
 }
 
-// tag takes ATT&CK and CVE ids from Sigma's tags.
+// tag keeps the tags, and takes ATT&CK and CVE ids from Sigma's tags.
 func (m *Match) tag(tags []string) {
+	m.Tags = tags
 	for _, tag := range tags {
 		space, name, _ := strings.Cut(strings.ToLower(tag), ".")
 		switch {
@@ -92,6 +94,11 @@ type Matcher struct {
 	// Faulted is told of each rule whose condition fails on an event: the rule then matches nothing there. It may be nil;
 	// set it before the first event.
 	Faulted func(rule string, err error)
+	// Absent is told of each field of the mapping whose value is not of its type, so that the field counts as absent. It is
+	// asked only where a native rule may match. It may be nil; set it before the first event.
+	Absent func(field string)
+	// EveryRule tries every rule on every event, whatever log source or mapping the rule is for. Set it before the first event.
+	EveryRule bool
 
 	library *Library
 	mapping *Mapping // nil: by shape
@@ -107,7 +114,13 @@ func (l *Library) For(mapping string) (*Matcher, error) {
 	if m.mapping = l.mappings[mapping]; m.mapping == nil && mapping != "" {
 		return nil, fmt.Errorf("no mapping is named %s", mapping)
 	}
-	m.engines.New = func() any { return l.program.NewMatcher(mapping) }
+	m.engines.New = func() any {
+		made := l.program.NewMatcher(mapping)
+		if m.EveryRule {
+			made.IgnoreLogsource()
+		}
+		return made
+	}
 	return m, nil
 }
 
@@ -146,7 +159,8 @@ type completer struct {
 	shaped  *shape
 	mapping *Mapping
 	seen    *facts
-	env     map[string]any
+	envs    map[string]map[string]any // by mapping
+	absent  func(field string)
 	matches []Match
 }
 
@@ -155,7 +169,7 @@ func (m *Matcher) completer(source []byte) (*completer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &completer{library: m.library, shaped: newShape(root), mapping: m.mapping}
+	c := &completer{library: m.library, shaped: newShape(root), mapping: m.mapping, envs: map[string]map[string]any{}, absent: m.Absent}
 	if c.mapping == nil {
 		c.mapping = m.library.mappings[c.shaped.mapping]
 	}
@@ -169,10 +183,7 @@ func (c *completer) add(rule int) error {
 	if native := c.library.native; rule >= len(native) {
 		says = c.library.sigma[rule-len(native)].says
 	} else {
-		if c.env == nil {
-			c.env = c.mapping.env(c.shaped)
-		}
-		if holds, err := native[rule].holds(c.env); !holds {
+		if holds, err := native[rule].holds(c.env(native[rule].Mapping)); !holds {
 			return err
 		}
 		says, entity = native[rule].says, native[rule].Entity
@@ -182,6 +193,14 @@ func (c *completer) add(rule int) error {
 	}
 	c.matches = append(c.matches, c.seen.complete(says, entity))
 	return nil
+}
+
+// env is what the conditions of a mapping's rules see of the event.
+func (c *completer) env(mapping string) map[string]any {
+	if c.envs[mapping] == nil {
+		c.envs[mapping] = c.library.mappings[mapping].env(c.shaped, c.absent)
+	}
+	return c.envs[mapping]
 }
 
 func (c *completer) sorted() []Match {

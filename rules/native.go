@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 )
 
@@ -56,7 +57,14 @@ func isNative(text []byte) bool {
 
 func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 	rule := &Native{File: name}
-	if err := yaml.UnmarshalWithOptions(text, rule, yaml.Strict()); err != nil {
+	trees, err := document.Read(text)
+	if len(trees) > 1 {
+		return nil, []Fault{{File: name, Line: trees[1].Line, Column: trees[1].Column, Text: "a second document begins", Mend: "write one native rule a file"}}
+	}
+	if err == nil {
+		err = yaml.UnmarshalWithOptions(text, rule, yaml.Strict())
+	}
+	if err != nil {
 		return nil, []Fault{faultOf(name, err)}
 	}
 	var faults []Fault

@@ -32,7 +32,7 @@ func (p *plain) match(source []byte) ([]string, error) {
 		if mapping == nil || rule.Mapping != mapping.ID {
 			continue
 		}
-		if holds, _ := rule.holds(mapping.env(shaped)); holds {
+		if holds, _ := rule.holds(mapping.env(shaped, nil)); holds {
 			ids = append(ids, rule.ID)
 		}
 	}
@@ -49,7 +49,7 @@ func (p *plain) match(source []byte) ([]string, error) {
 
 // route returns the Sigma rules of the event's class, which is made once.
 func (p *plain) route(shaped *shape) []int {
-	class := classOf(shaped, p.mapping == nil)
+	class := classOf(shaped)
 	if known, ok := p.classes.Load(class.Key()); ok {
 		return known.([]int)
 	}
@@ -63,7 +63,7 @@ func (p *plain) route(shaped *shape) []int {
 	return rules
 }
 
-func classOf(s *shape, auto bool) logsource.Class {
+func classOf(s *shape) logsource.Class {
 	channel, id := s.word("Channel"), s.word("EventID")
 	if id != "" && (channel != "" || s.mapping != "wazuh4") { // a Windows event, even if it does not name its channel
 		return logsource.Windows(channel, id)
@@ -85,5 +85,5 @@ func classOf(s *shape, auto bool) logsource.Class {
 		}
 		return logsource.Class{None: true}
 	}
-	return logsource.Class{Any: auto, None: !auto}
+	return logsource.Class{Any: true}
 }

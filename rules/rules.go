@@ -89,7 +89,14 @@ func (l *loader) keep(before *Library) {
 	for _, fault := range l.report.Refused {
 		refused[fault.File] = true
 	}
-	lost := func(file string) bool { return refused[file] || refused["."] }
+	lost := func(file string) bool { // with its file, or a folder above it
+		for ; !refused[file] && file != "."; file = path.Dir(file) {
+			if file == "/" {
+				return false
+			}
+		}
+		return refused[file]
+	}
 	for _, rule := range before.native {
 		if lost(rule.File) && l.native[rule.ID] == nil && l.library.mappings[rule.Mapping] != nil {
 			l.native[rule.ID] = rule
@@ -114,17 +121,14 @@ func (l *loader) keep(before *Library) {
 
 // keepData does the same for what rules are read with, before they are.
 func (l *loader) keepData(before *Library) {
-	for _, fault := range l.report.Refused {
-		name := strings.TrimSuffix(path.Base(fault.File), ".yaml")
-		if list, ok := before.lists[name]; ok && path.Dir(fault.File) == "lists" {
+	for _, name := range l.lostLists {
+		if list, ok := before.lists[name]; ok {
 			l.lists[name] = list
 		}
-		if path.Dir(fault.File) == "mappings" {
-			for id, mapping := range before.mappings {
-				if l.library.mappings[id] == nil {
-					l.library.mappings[id] = mapping
-				}
-			}
+	}
+	for id, mapping := range before.mappings {
+		if l.lostMapping && l.library.mappings[id] == nil {
+			l.library.mappings[id] = mapping
 		}
 	}
 }
@@ -168,6 +172,9 @@ type loader struct {
 	native  map[string]*Native
 	sigma   map[string]sigmaRule
 	filters []*sigma.Filter
+
+	lostLists   []string // that are refused
+	lostMapping bool     // one is
 }
 
 // join does what needs all files: filters narrow their rules, and correlations need theirs.
@@ -188,33 +195,6 @@ func (l *loader) join() {
 
 func (l *loader) refuse(file string, line int, text, mend string) {
 	l.report.Refused = append(l.report.Refused, Fault{File: file, Line: line, Text: text, Mend: mend})
-}
-
-func (l *loader) readRules(source fs.FS) {
-	err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			if slices.Contains(notRules, name) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" {
-			return nil
-		}
-		text, err := fs.ReadFile(source, name)
-		if err != nil {
-			l.refuse(name, 1, "cannot be read", "check the file's rights")
-			return nil
-		}
-		l.readRule(name, text)
-		return nil
-	})
-	if err != nil {
-		l.refuse(".", 1, "the folder cannot be read: "+err.Error(), "name a folder that is there")
-	}
 }
 
 func (l *loader) readRule(name string, text []byte) {

@@ -14,6 +14,7 @@ import (
 type class struct {
 	program *Program
 	shape   shape
+	source  logsource.Class
 	rules   []int32
 	sieve   atomic.Pointer[sieve]
 	learned atomic.Bool
@@ -37,9 +38,9 @@ func (p *Program) class(s shape, mapping string, source logsource.Class) *class 
 	if known := p.classes[key]; known != nil {
 		return known
 	}
-	c := &class{program: p, shape: s}
+	c := &class{program: p, shape: s, source: source}
 	for i, r := range p.rules {
-		applies := r.mapping != "" && r.mapping == mapping || r.mapping == "" && source.Takes(r.product, r.category, r.service)
+		applies := r.mapping != "" && (r.mapping == mapping || source.All) || r.mapping == "" && source.Takes(r.product, r.category, r.service)
 		if applies && r.condition >= 0 {
 			c.rules = append(c.rules, int32(i))
 		}

@@ -21,6 +21,9 @@ type Matcher struct {
 	shape   shape
 	key     []byte
 	classes map[string]*class
+	routed  *class // of the last event
+
+	everything bool // no rule's log source is asked
 
 	turn     uint32
 	truth    []uint32 // by test: twice the turn, and one if it holds

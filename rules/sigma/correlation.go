@@ -22,7 +22,7 @@ type Correlation struct {
 	Extended                     string // a temporal type's condition over rule names
 	Generate                     bool
 	File                         string
-	Line                         int
+	Line, Column                 int
 }
 
 var (
@@ -39,21 +39,21 @@ func parseCorrelation(tree *document.Node) (Correlation, error) {
 	c := tree.Child("correlation")
 	made := Correlation{
 		ID: tree.Word("id"), Name: tree.Word("name"), Title: tree.Word("title"), Level: tree.Word("level"), Type: c.Word("type"),
-		Rules: c.Child("rules").Words(), GroupBy: c.Child("group-by").Words(), Generate: tree.Word("generate") == "true" || c.Word("generate") == "true", Line: tree.Line,
+		Rules: c.Child("rules").Words(), GroupBy: c.Child("group-by").Words(), Generate: tree.Word("generate") == "true" || c.Word("generate") == "true", Line: tree.Line, Column: tree.Column,
 	}
 	switch {
 	case c.Kind != document.Mapping || !slices.Contains(correlationTypes, made.Type):
-		return made, &fault{c.Line, "unknown correlation type " + made.Type, "use one of " + strings.Join(correlationTypes, ", ")}
+		return made, &fault{c.Place, "unknown correlation type " + made.Type, "use one of " + strings.Join(correlationTypes, ", ")}
 	case len(made.Rules) == 0 && !made.temporal():
-		return made, &fault{c.Line, "the correlation names no rules", "add rules:"}
+		return made, &fault{c.Place, "the correlation names no rules", "add rules:"}
 	}
 	span := timespans.FindStringSubmatch(c.Word("timespan"))
 	if span == nil {
-		return made, &fault{c.Line, "the correlation has no timespan as 5m", "add timespan: a number and one of s, m, h, d, w, M, y"}
+		return made, &fault{c.Place, "the correlation has no timespan as 5m", "add timespan: a number and one of s, m, h, d, w, M, y"}
 	}
 	number, err := strconv.Atoi(span[1])
 	if made.Timespan = time.Duration(number) * units[span[2]]; err != nil || made.Timespan <= 0 {
-		return made, &fault{c.Line, "the timespan " + span[0] + " is out of bounds", "use a shorter one"}
+		return made, &fault{c.Place, "the timespan " + span[0] + " is out of bounds", "use a shorter one"}
 	}
 	made.readAliases(c.Child("aliases"))
 	return made, made.readCondition(c)
@@ -80,12 +80,12 @@ func (c *Correlation) readCondition(body *document.Node) error {
 	case condition == nil && c.temporal():
 		return nil
 	case condition == nil:
-		return &fault{body.Line, "the correlation has no condition", "add condition: with one of " + strings.Join(bounds, ", ")}
+		return &fault{body.Place, "the correlation has no condition", "add condition: with one of " + strings.Join(bounds, ", ")}
 	case condition.Kind == document.Text && c.temporal():
 		c.Extended = condition.Text
 		return nil
 	case condition.Kind != document.Mapping:
-		return &fault{condition.Line, "only a temporal correlation takes a condition over rule names", "write one of " + strings.Join(bounds, ", ") + " and a number"}
+		return &fault{condition.Place, "only a temporal correlation takes a condition over rule names", "write one of " + strings.Join(bounds, ", ") + " and a number"}
 	}
 	c.Fields, c.Bounds = condition.Child("field").Words(), map[string]float64{}
 	for i, key := range condition.Keys {
@@ -94,15 +94,15 @@ func (c *Correlation) readCondition(body *document.Node) error {
 		}
 		number, err := strconv.ParseFloat(condition.Kids[i].Text, 64)
 		if !slices.Contains(bounds, key.Text) || err != nil {
-			return &fault{key.Line, "the condition " + key.Text + " is none of " + strings.Join(bounds, ", ") + " with a number", "write for example gte: 10"}
+			return &fault{key.Place, "the condition " + key.Text + " is none of " + strings.Join(bounds, ", ") + " with a number", "write for example gte: 10"}
 		}
 		c.Bounds[key.Text] = number
 	}
 	if strings.HasPrefix(c.Type, "value_") && len(c.Fields) == 0 {
-		return &fault{condition.Line, c.Type + " counts no field", "add field: to the condition"}
+		return &fault{condition.Place, c.Type + " counts no field", "add field: to the condition"}
 	}
 	if len(c.Bounds) == 0 {
-		return &fault{condition.Line, "the condition has no bound", "add one of " + strings.Join(bounds, ", ")}
+		return &fault{condition.Place, "the condition has no bound", "add one of " + strings.Join(bounds, ", ")}
 	}
 	return nil
 }
@@ -124,9 +124,9 @@ func Refer(rules []*Rule, correlations []Correlation) (kept []Correlation, refus
 		missing := slices.IndexFunc(c.Rules, func(name string) bool { return !known[name] || name == "" })
 		switch {
 		case missing >= 0:
-			refused = append(refused, Fault{c.File, c.Line, "the correlation names " + c.Rules[missing] + ", which no rule is named", "name a rule's id or name"})
+			refused = append(refused, Fault{c.File, c.Line, c.Column, "the correlation names " + c.Rules[missing] + ", which no rule is named", "name a rule's id or name"})
 		case reaches(feeds, c.Rules, c.ID, c.Name):
-			refused = append(refused, Fault{c.File, c.Line, "the correlation waits for itself", "take it out of the rules that it names"})
+			refused = append(refused, Fault{c.File, c.Line, c.Column, "the correlation waits for itself", "take it out of the rules that it names"})
 		default:
 			kept = append(kept, c)
 		}

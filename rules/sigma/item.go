@@ -84,7 +84,7 @@ func (p *ruleParser) selection(tree *document.Node) (expression, error) {
 			all = append(all, made)
 		}
 		if len(all) == 0 {
-			return nil, &fault{tree.Line, "the selection is empty", "name a field in it"}
+			return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 		}
 		return all, nil
 	case document.List:
@@ -97,11 +97,11 @@ func (p *ruleParser) selection(tree *document.Node) (expression, error) {
 			any = append(any, made)
 		}
 		if len(any) == 0 {
-			return nil, &fault{tree.Line, "the selection is empty", "name a field in it"}
+			return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 		}
 		return any, nil
 	default: // a keyword
-		return p.item(&document.Node{Kind: document.Text, Line: tree.Line}, tree)
+		return p.item(&document.Node{Kind: document.Text, Place: tree.Place}, tree)
 	}
 }
 
@@ -117,7 +117,7 @@ func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	var parts []expression
 	for _, v := range values {
 		if v.Kind == document.List || v.Kind == document.Mapping {
-			return nil, &fault{v.Line, "a value of " + key.Text + " is no scalar", "write a value or a list of values"}
+			return nil, &fault{v.Place, "a value of " + key.Text + " is no scalar", "write a value or a list of values"}
 		}
 		part, err := p.value(name, mods, v)
 		if err != nil {
@@ -128,23 +128,26 @@ func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	var made expression = anyOf(parts)
 	if mods.has("all") {
 		if len(parts) < 2 && tree.Kind != document.List {
-			return nil, &fault{key.Line, "all needs a list of values", "leave all out, or write a list"}
+			return nil, &fault{key.Place, "all needs a list of values", "leave all out, or write a list"}
 		}
 		made = allOf(parts)
 	}
 	if len(parts) == 0 {
 		made = never{}
-		p.warnings = append(p.warnings, fault{key.Line, key.Text + " has an empty list and matches nothing", "write values"})
+		p.warnings = append(p.warnings, fault{key.Place, key.Text + " has an empty list and matches nothing", "write values"})
 	}
 	if mods.has("neq") {
 		made = not{made}
+	}
+	if p.explains {
+		made = line{made, name, mods, key.Place, values, parts}
 	}
 	return made, nil
 }
 
 func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expression, error) {
 	bad := func(why string) error {
-		return &fault{v.Line, fmt.Sprintf("%s: %q %s", name, v.Text, why), "correct the value or the modifier"}
+		return &fault{v.Place, fmt.Sprintf("%s: %q %s", name, v.Text, why), "correct the value or the modifier"}
 	}
 	switch {
 	case mods.has("expand"):
@@ -222,17 +225,17 @@ func (p *ruleParser) expanded(name string, mods modifiers, v *document.Node) (ex
 			list := part[1 : len(part)-1]
 			known, has := p.lists[list]
 			if values = known; !has {
-				p.warnings = append(p.warnings, fault{v.Line, "no list is named " + list + ": " + name + " matches nothing", "add lists/" + list + ".yaml"})
+				p.warnings = append(p.warnings, fault{v.Place, "no list is named " + list + ": " + name + " matches nothing", "add lists/" + list + ".yaml"})
 				return never{}, nil
 			}
 		}
 		if texts = joined(texts, values); len(texts) > maxExpanded {
-			return nil, &fault{v.Line, "the placeholders stand for too many values", "use shorter lists or fewer placeholders"}
+			return nil, &fault{v.Place, "the placeholders stand for too many values", "use shorter lists or fewer placeholders"}
 		}
 	}
 	var any anyOf
 	for _, each := range texts {
-		made, err := p.value(name, rest, &document.Node{Kind: document.Text, Text: each, Line: v.Line})
+		made, err := p.value(name, rest, &document.Node{Kind: document.Text, Text: each, Place: v.Place})
 		if err != nil {
 			return nil, err
 		}

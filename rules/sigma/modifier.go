@@ -32,15 +32,15 @@ func parseModifiers(key *document.Node) (name string, mods modifiers, err error)
 			m = short
 		}
 		if !slices.Contains(knownModifiers, m) {
-			return "", nil, &fault{key.Line, "unknown modifier " + m + " in " + key.Text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
+			return "", nil, &fault{key.Place, "unknown modifier " + m + " in " + key.Text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
 		}
 		if mods.has(m) {
-			return "", nil, &fault{key.Line, "modifier " + m + " stands twice in " + key.Text, "leave one out"}
+			return "", nil, &fault{key.Place, "modifier " + m + " stands twice in " + key.Text, "leave one out"}
 		}
 		mods = append(mods, m)
 	}
 	if conflict := mods.conflict(); conflict != "" {
-		return "", nil, &fault{key.Line, key.Text + ": " + conflict, "leave one out"}
+		return "", nil, &fault{key.Place, key.Text + ": " + conflict, "leave one out"}
 	}
 	return name, mods, nil
 }

@@ -13,9 +13,9 @@ import (
 )
 
 func rulesCommand(streams IO) *cobra.Command {
-	command := group("rules", "Check, test and run detection rules; needs no server",
+	command := group("rules", "Check, test, run and explain detection rules; needs no server",
 		"  sallyport rules check my-rules\n  sallyport rules test my-rules\n  sallyport rules run --rules my-rules events.ndjson.gz")
-	command.AddCommand(rulesRunCommand(streams), rulesCheckCommand(streams), rulesTestCommand(streams), rulesBenchCommand(streams))
+	command.AddCommand(rulesRunCommand(streams), rulesExplainCommand(streams), rulesCheckCommand(streams), rulesTestCommand(streams), rulesBenchCommand(streams))
 	return command
 }
 
@@ -32,7 +32,7 @@ func ruleSources(folders []string) (sources []fs.FS, err error) {
 		if !found.IsDir() {
 			return nil, fmt.Errorf("rules folder %s is no folder: name the folder that holds the rule", folder)
 		}
-		sources = append(sources, os.DirFS(folder))
+		sources = append(sources, rules.Folder(folder))
 	}
 	return sources, nil
 }

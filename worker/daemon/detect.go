@@ -34,8 +34,8 @@ func (d *daemon) startDetect(ctx context.Context) error {
 	}
 	steps, err := detect.New(detect.Parts{
 		Config: d.config.Detect, State: d.state, Clusters: clusters, Signaller: frontend.New(d.temporal),
-		Matcher: func(mapping string) (detect.Matcher, error) {
-			return detect.NewRuleMatcher(live, mapping, metrics, d.log)
+		Matcher: func(stream detect.Stream) (detect.Matcher, error) {
+			return detect.NewRuleMatcher(live, stream, metrics, d.log)
 		},
 		Metrics: metrics, Log: d.log, Now: time.Now,
 	})

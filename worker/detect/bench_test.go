@@ -85,7 +85,7 @@ func readByReader(b *testing.B, client *opensearch.Client, prefix string, round,
 	registry := prometheus.NewRegistry()
 	d, err := detect.New(detect.Parts{
 		Config: detect.Config{Streams: []detect.Stream{stream}}, State: client, Signaller: newIncidents(), Metrics: detect.NewMetrics(registry),
-		Matcher: func(string) (detect.Matcher, error) { return noRule{}, nil },
+		Matcher: func(detect.Stream) (detect.Matcher, error) { return noRule{}, nil },
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -19,7 +19,7 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
-// Matcher tries every rule of one mapping on an event. It is safe for one goroutine at a time per call.
+// Matcher tries the rules of a stream on an event. It is safe for one goroutine at a time per call.
 type Matcher interface {
 	// Match returns one detection per rule that matches source, a document's raw bytes. It fills what the rule and the
 	// event say (rule, event time, entity, asset, observables, tactics, techniques, CVEs, summary, opens); reader and
@@ -41,9 +41,9 @@ type Signaller interface {
 // Parts are what a Detect is made of. All but Log and Now must be set.
 type Parts struct {
 	Config    Config
-	State     *opensearch.Client                    // keeps cursors and ledger
-	Clusters  map[string]*opensearch.Client         // that streams name
-	Matcher   func(mapping string) (Matcher, error) // asked at each lease term
+	State     *opensearch.Client                   // keeps cursors and ledger
+	Clusters  map[string]*opensearch.Client        // that streams name
+	Matcher   func(stream Stream) (Matcher, error) // asked at each lease term
 	Signaller Signaller
 	Metrics   *Metrics
 	Log       *slog.Logger
@@ -83,7 +83,7 @@ func New(parts Parts) (*Detect, error) {
 		if _, err := d.cluster(stream); err != nil {
 			return nil, err
 		}
-		if _, err := parts.Matcher(stream.Mapping); err != nil {
+		if _, err := parts.Matcher(stream); err != nil {
 			return nil, fmt.Errorf("stream %s: %w", stream.Name, err)
 		}
 		d.streams[stream.Name] = stream.withDefaults()

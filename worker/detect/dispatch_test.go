@@ -18,7 +18,7 @@ func (b *bench) dispatch(config detect.Config, faster float64) (stop func()) {
 	begin := time.Now()
 	d, err := detect.New(detect.Parts{
 		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
-		Matcher: func(string) (detect.Matcher, error) { return everyEvent{}, nil },
+		Matcher: func(detect.Stream) (detect.Matcher, error) { return everyEvent{}, nil },
 		Now:     func() time.Time { return begin.Add(time.Duration(faster * float64(time.Since(begin)))) },
 	})
 	if err != nil {

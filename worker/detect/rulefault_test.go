@@ -33,7 +33,7 @@ func TestRuleFaultIsTold(t *testing.T) {
 	}
 	var log bytes.Buffer
 	registry := prometheus.NewRegistry()
-	matcher, err := detect.NewRuleMatcher(live, "wazuh4", detect.NewMetrics(registry), slog.New(slog.NewTextHandler(&log, nil)))
+	matcher, err := detect.NewRuleMatcher(live, detect.Stream{Name: "events", Mapping: "wazuh4"}, detect.NewMetrics(registry), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
