@@ -21,9 +21,10 @@ type automaton struct {
 	states   []dfaState
 	next     []int32 // by state, whose number is its place here, and class: a state, or one of the answers
 	index    map[string]int32
-	given    bool    // given up
-	idle     []int32 // states in which nothing has begun
-	only     byte    // the one ASCII byte that leads on from the first state, 0 if there are others
+	given    bool     // given up
+	idle     []int32  // states in which nothing has begun
+	resting  [3]int32 // those of them behind a line's end, a word's character, another; 0 until made
+	only     byte     // the one ASCII byte that leads on from the first state, 0 if there are others
 }
 
 // dfaState is where the expression may stand, and what kind of character was read last.
@@ -208,7 +209,7 @@ func (a *automaton) match(text []byte) (matches, ok bool) {
 			}
 			if skip > 0 {
 				i += skip
-				at = a.state(nil, kindOf(rune(text[i-1])))
+				at = a.rest(rune(text[i-1]))
 				next = a.next
 			}
 		}
@@ -241,6 +242,21 @@ func (a *automaton) match(text []byte) (matches, ok bool) {
 		to = a.learn(at, len(a.samples)-1)
 	}
 	return to == matched, !a.given
+}
+
+// rest is the state in which nothing has begun behind that character.
+func (a *automaton) rest(last rune) int32 {
+	kind, at := kindOf(last), &a.resting[0]
+	switch kind {
+	case 'a':
+		at = &a.resting[1]
+	case ' ':
+		at = &a.resting[2]
+	}
+	if *at == 0 {
+		*at = a.state(nil, kind)
+	}
+	return *at
 }
 
 func (a *automaton) learn(at int32, class int) int32 {

@@ -9,6 +9,7 @@ type names struct {
 	table []int32 // hash table of known
 	last  int32   // the one met last
 	fold  []byte
+	plain []byte
 }
 
 // named is a name under a node. The first one is none.
@@ -37,13 +38,14 @@ func (s *scanner) name(i int, node int32) (end int, at nodes, wrong string) {
 			return end, guess.nodes, ""
 		}
 	}
-	end, odd, wrong := s.text(i)
+	end, how, wrong := s.text(i)
 	if wrong != "" || node < 0 {
 		return end, nodes{-1, -1}, wrong
 	}
 	name := s.in[i:end]
-	if odd || bytes.IndexByte(name, '\\') >= 0 {
-		return end, s.lookUp(node, unescape(nil, name)), ""
+	if how != simple || bytes.IndexByte(name, '\\') >= 0 {
+		s.names.plain = unescape(s.names.plain[:0], name)
+		return end, s.lookUp(node, s.names.plain), ""
 	}
 	return end, s.remember(node, name), ""
 }
