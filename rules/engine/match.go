@@ -55,7 +55,7 @@ func (p *Program) NewMatcher(mapping string) *Matcher {
 		program: p, mapping: mapping, classes: map[string]*class{},
 		automata: make([]*automaton, len(p.tests)), found: make([]found, len(p.layout.fields)),
 	}
-	m.scanner = scanner{tree: p.layout.tree, at: make([]int32, len(p.layout.tree.nodes)), names: newNames()}
+	m.scanner = scanner{tree: p.layout.tree, at: make([]int32, len(p.layout.tree.nodes)), names: &names{}}
 	for i := range m.at {
 		m.at[i] = -1
 	}

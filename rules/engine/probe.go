@@ -176,6 +176,9 @@ type clue struct {
 	rest  int32 // the step that is left to ask when it speaks
 }
 
+// waking is what it costs to wake a rule, in the unit of a step's weight.
+const waking = 60
+
 // nothing is left to ask.
 const nothing int32 = -1
 
@@ -193,11 +196,11 @@ func (c *chooser) sign(at int32) (best []clue, cost float64, ok bool) {
 	case opTest:
 		return c.signTest(at, s.arg)
 	case opAnd:
-		cost = math.Inf(1)
-		least := 0
+		all, least, dear := c.weight(at), 0, math.Inf(1)
 		for i, kid := range s.kids {
-			if signs, sum, found := c.sign(kid); found && sum < cost {
-				best, cost, ok, least = signs, sum, true, i
+			signs, sum, found := c.sign(kid)
+			if left := sum * (waking + all - c.weight(kid)); found && left < dear {
+				best, cost, ok, least, dear = signs, sum, true, i, left
 			}
 		}
 		if ok {

@@ -54,14 +54,14 @@ type scanner struct {
 	spans  []span
 	at     []int32 // by node: its last span, -1 if none
 	inList int     // lists of objects around
-	names  names
+	names  *names
 }
 
 func (s *scanner) scan(in []byte, sorted bool) *SyntaxError {
 	for i := range s.spans {
 		s.at[s.spans[i].node] = -1
 	}
-	s.spans, s.in, s.sorted, s.inList, s.names.last = s.spans[:0], in, sorted, 0, 0
+	s.spans, s.in, s.sorted, s.inList = s.spans[:0], in, sorted, 0
 	s.again, s.odds = false, s.odds[:0]
 	s.marks.mark(in)
 	i := s.space(0)
