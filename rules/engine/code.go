@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 )
@@ -23,7 +22,7 @@ type question struct {
 	kind   testKind
 	quick  bool // about a text of ASCII in any case
 	crowd  bool // one of the texts that are looked for at once if many are asked for
-	text   []byte
+	needle
 }
 
 // encoder writes steps as asks.
@@ -138,7 +137,7 @@ func (e *encoder) question(number int32) int32 {
 	t := &e.program.tests[number]
 	q := question{number: number, field: t.field, kind: t.kind}
 	if q.quick = t.plainText(); q.quick {
-		q.text = canonical(nil, t.text)
+		q.needle = newNeedle(canonical(nil, t.text))
 		q.crowd = q.kind == contains && len(q.text) >= longEnough && len(q.text) <= lookedFor
 	}
 	e.places[number], e.plan.questions = at, append(e.plan.questions, q)
@@ -255,7 +254,7 @@ func (m *Matcher) fits(q *question, v *value) bool {
 	case endsWith:
 		return sameFolded(q.text, text[most-n:]) && whole(text, most-n)
 	default:
-		return finds(q.text, text)
+		return q.finds(text)
 	}
 }
 
@@ -271,9 +270,9 @@ func (m *Matcher) spell(v *value) []byte {
 	return v.spelled
 }
 
-func finds(part, text []byte) bool {
-	for from := 0; ; from++ {
-		at := bytes.Index(text[from:], part)
+func (n *needle) finds(text []byte) bool {
+	for from := 0; from <= len(text); from++ {
+		at := n.in(text[from:])
 		if at < 0 {
 			return false
 		}
@@ -281,6 +280,7 @@ func finds(part, text []byte) bool {
 			return true
 		}
 	}
+	return false
 }
 
 // whole reports whether a character begins there: an even number of backslashes, that is whole escapes, stands before.

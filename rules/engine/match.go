@@ -213,7 +213,7 @@ func (m *Matcher) same(t *test) bool {
 // like tries values with a test whose text is another value.
 func (m *Matcher) like(t *test, theirs *value, ours span32) bool {
 	if !t.cased && theirs.how == simple {
-		q := question{kind: t.kind, text: m.spell(theirs)} // needs no copies without escapes
+		q := question{kind: t.kind, needle: newNeedle(m.spell(theirs))} // needs no copies without escapes
 		for i := ours.from; i < ours.to; i++ {
 			if v := &m.values[i]; v.kind != kindNull && v.how == simple && m.fits(&q, v) {
 				return true

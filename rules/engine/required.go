@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
@@ -31,14 +30,14 @@ func requiredTexts(expression string) (clauses [][]string) {
 
 // clause are texts of which at least one is in whatever the expression matches.
 type clause struct {
-	texts   [][]byte
-	raw     [][]byte // as an event spells them that escapes no more than it must; none if one is beyond ASCII
+	texts   []needle
+	raw     []needle // as an event spells them that escapes no more than it must; none if one is beyond ASCII
 	letters alphabet // of the texts in lower case
 }
 
-func anyIn(texts [][]byte, text []byte) bool {
-	for _, one := range texts {
-		if bytes.Contains(text, one) {
+func anyIn(texts []needle, text []byte) bool {
+	for i := range texts {
+		if texts[i].in(text) >= 0 {
 			return true
 		}
 	}
@@ -51,7 +50,7 @@ func requiredExactly(expression string) (clauses []clause) {
 		var c clause
 		for _, l := range literals {
 			if !l.blind || strings.ToLower(l.text) == strings.ToUpper(l.text) {
-				c.texts = append(c.texts, []byte(l.text))
+				c.texts = append(c.texts, newNeedle([]byte(l.text)))
 			}
 		}
 		c.spell()
@@ -63,13 +62,13 @@ func requiredExactly(expression string) (clauses []clause) {
 }
 
 func (c *clause) spell() {
-	for _, text := range c.texts {
-		if !isASCII(text) {
+	for _, one := range c.texts {
+		if !isASCII(one.text) {
 			c.raw = nil
 			return
 		}
 		var raw []byte
-		for _, b := range text {
+		for _, b := range one.text {
 			spelled := canonicalRune(nil, rune(b))
 			for _, letter := range spelled {
 				c.letters.add(rune(letter))
@@ -79,7 +78,7 @@ func (c *clause) spell() {
 			}
 			raw = append(raw, spelled...)
 		}
-		c.raw = append(c.raw, raw)
+		c.raw = append(c.raw, newNeedle(raw))
 	}
 }
 
@@ -187,14 +186,12 @@ func required(r *syntax.Regexp) (clauses [][]literal) {
 		return [][]literal{all}
 	}
 	switch r.Op {
-	case syntax.OpCapture, syntax.OpPlus:
-		return required(r.Sub[0])
+	case syntax.OpCapture, syntax.OpPlus, syntax.OpConcat:
+		return requiredInRow([]*syntax.Regexp{r})
 	case syntax.OpRepeat:
 		if r.Min > 0 {
 			return required(r.Sub[0])
 		}
-	case syntax.OpConcat:
-		return requiredInRow(r.Sub)
 	case syntax.OpAlternate:
 		var any []literal
 		for _, sub := range r.Sub {
@@ -220,10 +217,10 @@ func requiredInRow(parts []*syntax.Regexp) (clauses [][]literal) {
 		}
 		row = []literal{{}}
 	}
-	for _, part := range parts {
-		repeats := part.Op == syntax.OpPlus
-		if repeats {
-			part = part.Sub[0]
+	for _, part := range inRow(nil, parts) {
+		if part == nil {
+			flush()
+			continue
 		}
 		all, ok := spelledOut(part)
 		if !ok {
@@ -234,13 +231,26 @@ func requiredInRow(parts []*syntax.Regexp) (clauses [][]literal) {
 		if len(row)*len(all) > mostSpelled {
 			flush()
 		}
-		if row = joined(row, all); repeats { // the last of them stands before what follows
-			flush()
-			row = all
-		}
+		row = joined(row, all)
 	}
 	flush()
 	return clauses
+}
+
+// inRow lists what stands side by side. Of a part that repeats the first stands behind what is before it, the last before
+// what follows; nil stands between the two.
+func inRow(row, parts []*syntax.Regexp) []*syntax.Regexp {
+	for _, part := range parts {
+		switch part.Op {
+		case syntax.OpConcat, syntax.OpCapture:
+			row = inRow(row, part.Sub)
+		case syntax.OpPlus:
+			row = inRow(append(inRow(row, part.Sub), nil), part.Sub)
+		default:
+			row = append(row, part)
+		}
+	}
+	return row
 }
 
 // mostSpelled bounds the texts that stand for a part of an expression.

@@ -111,14 +111,19 @@ func (m *Matcher) search(t *test, at int32, v *value) bool {
 	if len(v.raw) < t.least || v.how != strange && !t.run.in(v.raw) || !m.hasRequired(t, v) {
 		return false
 	}
-	text := m.plain(v)
 	if m.automata[at] == nil {
 		m.automata[at] = newAutomaton(string(t.text))
 	}
-	if matches, ok := m.automata[at].match(text); ok {
+	a := m.automata[at]
+	if a.spelled && v.at >= 0 && v.kind == kindString && !m.marks.denoted.has(a.only) {
+		if matches, ok := a.matchSpelled(v.raw); ok {
+			return matches
+		}
+	}
+	if matches, ok := a.match(m.plain(v)); ok {
 		return matches
 	}
-	return t.regexp.Match(text)
+	return t.regexp.Match(m.plain(v))
 }
 
 // hasRequired looks for texts without which the expression does not match: a tenth of the time that an automaton needs.
