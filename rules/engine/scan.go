@@ -63,22 +63,19 @@ func (s *scanner) scan(in []byte, sorted bool) *SyntaxError {
 	}
 	s.spans, s.in, s.sorted, s.inList = s.spans[:0], in, sorted, 0
 	s.again, s.odds = false, s.odds[:0]
-	s.marks.mark(in)
+	if s.marks.mark(in); s.marks.wrong >= 0 {
+		return &SyntaxError{s.marks.wrong, "unknown escape"}
+	}
 	i := s.space(0)
 	if i >= len(in) || in[i] != '{' {
 		return &SyntaxError{i, "no object"}
 	}
 	i, wrong := s.object(i+1, 0, 1)
 	if wrong == "" {
-		i = s.space(i)
-		switch {
-		case i < len(in):
-			wrong = "text after the object"
-		case s.marks.wrong >= 0:
-			i, wrong = s.marks.wrong, "unknown escape"
-		default:
+		if i = s.space(i); i == len(in) {
 			return nil
 		}
+		wrong = "text after the object"
 	}
 	return &SyntaxError{min(i, len(in)), wrong}
 }
