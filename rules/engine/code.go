@@ -18,7 +18,7 @@ const (
 // question is a test of this class's code: what the common kinds need, side by side.
 type question struct {
 	number int32 // of the program's test
-	field  int32
+	field  int32 // -1: any value of the event
 	kind   testKind
 	quick  bool // about a text of ASCII in any case
 	crowd  bool // one of the texts that are looked for at once if many are asked for
@@ -136,9 +136,12 @@ func (e *encoder) question(number int32) int32 {
 	at := int32(len(e.plan.questions))
 	t := &e.program.tests[number]
 	q := question{number: number, field: t.field, kind: t.kind}
+	if t.keyword {
+		q.field = -1
+	}
 	if q.quick = t.plainText(); q.quick {
 		q.needle = newNeedle(canonical(nil, t.text))
-		q.crowd = q.kind == contains && len(q.text) >= longEnough && len(q.text) <= lookedFor
+		q.crowd = q.kind == contains && !t.keyword && len(q.text) >= longEnough && len(q.text) <= lookedFor
 	}
 	e.places[number], e.plan.questions = at, append(e.plan.questions, q)
 	return at
@@ -146,7 +149,7 @@ func (e *encoder) question(number int32) int32 {
 
 // plainText reports whether a test asks for a text of ASCII in any case.
 func (t *test) plainText() bool {
-	return t.kind <= contains && !t.keyword && !t.cased && isASCII(t.text)
+	return t.kind <= contains && !t.cased && isASCII(t.text)
 }
 
 // run asks from there on until the code has an answer.
@@ -178,6 +181,9 @@ func (m *Matcher) answer(at int32) bool {
 
 // quick answers a question for values as the event spells them, without a copy that has no escapes.
 func (m *Matcher) quick(q *question, number int32) bool {
+	if q.field < 0 {
+		return m.anyFits(q, m.all())
+	}
 	at := m.resolve(q.field)
 	if q.crowd {
 		if at.asked++; at.asked == manyAsked {
@@ -187,7 +193,11 @@ func (m *Matcher) quick(q *question, number int32) bool {
 			return m.truth[number] == m.turn<<1|1
 		}
 	}
-	for i := at.from; i < at.to; i++ {
+	return m.anyFits(q, at.span32)
+}
+
+func (m *Matcher) anyFits(q *question, of span32) bool {
+	for i := of.from; i < of.to; i++ {
 		v := &m.values[i]
 		if v.kind == kindNull || !m.fits(q, v) {
 			continue

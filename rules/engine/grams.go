@@ -338,11 +338,20 @@ func (t *gramTable) look1(m *Matcher, value []byte) (i int) {
 	set, mask, blank := &t.bits, t.mask, t.blank
 	for ; i+8 <= len(value); i += 5 {
 		x := binary.LittleEndian.Uint64(value[i:])
-		for k := range 5 {
-			if set.has(uint32(x)&mask | blank) {
-				t.verify(m, value, i+k)
-			}
-			x >>= 8
+		if set.has(uint32(x)&mask | blank) {
+			t.verify(m, value, i)
+		}
+		if set.has(uint32(x>>8)&mask | blank) {
+			t.verify(m, value, i+1)
+		}
+		if set.has(uint32(x>>16)&mask | blank) {
+			t.verify(m, value, i+2)
+		}
+		if set.has(uint32(x>>24)&mask | blank) {
+			t.verify(m, value, i+3)
+		}
+		if set.has(uint32(x>>32)&mask | blank) {
+			t.verify(m, value, i+4)
 		}
 	}
 	return i

@@ -185,7 +185,7 @@ const nothing int32 = -1
 // exact reports whether the probe speaks only where the test holds.
 func (t *test) exact(p probe) bool {
 	kinds := [...]probeKind{equals: probeEquals, startsWith: probePrefix, endsWith: probeSuffix, contains: probeContains}
-	return t.plainText() && p.kind == kinds[t.kind] && (t.kind != contains || len(p.text) <= lookedFor)
+	return t.plainText() && !t.keyword && p.kind == kinds[t.kind] && (t.kind != contains || len(p.text) <= lookedFor)
 }
 
 // sign is the cheapest set of signs without which the step cannot hold; false if there is none. The step holds if what
