@@ -21,9 +21,11 @@ type automaton struct {
 	states   []dfaState
 	next     []int32 // by state, whose number is its place here, and class: a state, or one of the answers
 	index    map[string]int32
-	given    bool    // given up
-	idle     []int32 // states in which nothing has begun
-	only     byte    // the one ASCII byte that leads on from the first state, 0 if there are others
+	given    bool     // given up
+	idle     []int32  // states in which nothing has begun
+	resting  [3]int32 // those of them behind a line's end, a word's character, another; 0 until made
+	only     byte     // the one ASCII byte that leads on from the first state, 0 if there are others
+	spelled  bool     // texts with escapes can be read as they are: only is no part of one, and what is around does not count
 }
 
 // dfaState is where the expression may stand, and what kind of character was read last.
@@ -60,6 +62,8 @@ func newAutomaton(expression string) *automaton {
 		return a
 	}
 	a.only = firstByte(parsed)
+	a.spelled = a.only > ' ' && !isLetter(a.only) && !bytes.ContainsRune([]byte(`0123456789"\/`), rune(a.only)) &&
+		!slices.ContainsFunc(prog.Inst, func(inst syntax.Inst) bool { return inst.Op == syntax.InstEmptyWidth })
 	a.state(nil, -1)
 	return a
 }
@@ -208,7 +212,7 @@ func (a *automaton) match(text []byte) (matches, ok bool) {
 			}
 			if skip > 0 {
 				i += skip
-				at = a.state(nil, kindOf(rune(text[i-1])))
+				at = a.rest(rune(text[i-1]))
 				next = a.next
 			}
 		}
@@ -241,6 +245,68 @@ func (a *automaton) match(text []byte) (matches, ok bool) {
 		to = a.learn(at, len(a.samples)-1)
 	}
 	return to == matched, !a.given
+}
+
+// matchSpelled is match for a string as the event spells it: what does not begin with the one byte is never read, and so
+// needs no copy without escapes.
+func (a *automaton) matchSpelled(raw []byte) (matches, ok bool) {
+	at := int32(0)
+	for i := 0; i < len(raw); {
+		if slices.Contains(a.idle, at) {
+			skip := bytes.IndexByte(raw[i:], a.only)
+			if skip < 0 {
+				return false, true
+			}
+			i, at = i+skip, 0
+		}
+		r, width := character(raw[i:])
+		i += width
+		class := 0
+		if r < utf8.RuneSelf {
+			class = int(a.classOf[r])
+		} else {
+			class = a.class(r)
+		}
+		if at = a.follow(at, class); at < 0 {
+			return at == matched, !a.given
+		}
+	}
+	return a.follow(at, len(a.samples)-1) == matched, !a.given
+}
+
+// character reads one character of a string as an event spells it.
+func character(raw []byte) (r rune, width int) {
+	switch {
+	case raw[0] != '\\':
+		return utf8.DecodeRune(raw)
+	case raw[1] == 'u':
+		r, rest := unicodeEscape(raw[2:])
+		return r, len(raw) - len(rest)
+	}
+	return rune(escapes[raw[1]]), 2
+}
+
+// follow is what follows a state.
+func (a *automaton) follow(at int32, class int) int32 {
+	if to := a.next[int(at)+class]; to != unknown {
+		return to
+	}
+	return a.learn(at, class)
+}
+
+// rest is the state in which nothing has begun behind that character.
+func (a *automaton) rest(last rune) int32 {
+	kind, at := kindOf(last), &a.resting[0]
+	switch kind {
+	case 'a':
+		at = &a.resting[1]
+	case ' ':
+		at = &a.resting[2]
+	}
+	if *at == 0 {
+		*at = a.state(nil, kind)
+	}
+	return *at
 }
 
 func (a *automaton) learn(at int32, class int) int32 {
