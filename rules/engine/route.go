@@ -84,12 +84,12 @@ func (m *Matcher) route() *class {
 	default: // nothing tells it: every Sigma rule is tried, whether the stream's mapping is named or not
 		m.key = append(m.key, 'a')
 	}
-	m.routed = m.known(s, mapping, head)
+	m.routed = m.classAt(s, mapping, head)
 	return m.routed
 }
 
-// known is the class of the key, whose log source begins at head.
-func (m *Matcher) known(s shape, mapping string, head int) *class {
+// classAt is the class of the key, whose log source begins at head.
+func (m *Matcher) classAt(s shape, mapping string, head int) *class {
 	if known, ok := m.classes[string(m.key)]; ok {
 		return known
 	}
