@@ -199,14 +199,15 @@ func (l *line) spellings(text string) (all []string, err error) {
 	return all, nil
 }
 
-// dashes writes each - or / before a word, where no word ends, in the five ways that Windows' programs take.
+// dashes writes each dash or / before a word, where no word ends, in the five ways that Windows' programs take.
 func dashes(text string) ([]string, error) {
 	word := func(i int) bool {
 		return i >= 0 && i < len(text) && (text[i] == '_' || text[i] >= '0' && text[i] <= '9' || text[i]|0x20 >= 'a' && text[i]|0x20 <= 'z')
 	}
 	made, from, found := []string{""}, 0, 0
-	for i := range len(text) {
-		if text[i] != '-' && text[i] != '/' || word(i-1) || !word(i+1) {
+	for i, r := range text {
+		after := i + utf8.RuneLen(r)
+		if !strings.ContainsRune("-/–—―", r) || word(i-1) || !word(after) {
 			continue
 		}
 		if found++; found > 5 {
@@ -218,7 +219,7 @@ func dashes(text string) ([]string, error) {
 				longer = append(longer, head+text[from:i]+dash)
 			}
 		}
-		made, from = longer, i+1
+		made, from = longer, after
 	}
 	for i := range made {
 		made[i] += text[from:]

@@ -100,7 +100,7 @@ func (m modifiers) part() string {
 	return ""
 }
 
-var dash = regexp.MustCompile(`\B[-/]\b`)
+var dash = regexp.MustCompile(`\B[-/–—―]\b`)
 
 // maxDashes bounds windash: five to the power of it are the spellings of one value.
 const maxDashes = 5

@@ -31,6 +31,7 @@ var differences = []difference{
 	{why: "`week` is SQLite's `%W` there, which counts from the year's first Monday and has a week 0; here it is ISO 8601's week. The specification says: \"number between 1 and 52\".", form: `\|week`, event: func(_ string, number bool) bool { return !number }},
 	{why: "SQLite reads a time that is a number as a Julian day; here it is seconds or milliseconds since 1970.", form: `t\|`, event: func(_ string, number bool) bool { return number }},
 	{why: "A regular expression without a field sees the joined text of all values there; here each value by itself, so that `^` and `$` are a value's ends.", form: `'\|re\|i'`, event: func(v string, _ bool) bool { return v == "one" }},
+	{why: "`windash` spells a rule's `-` and `/` there; here also its en dash, em dash and horizontal bar. The specification says that it \"converts the aforementioned characters interchangeably\".", form: `windash.*–x`, event: func(v string, _ bool) bool { return strings.ContainsAny(v, "-/—―") }},
 	{why: "A filter may also name a rule by its title here.", form: `rules: \[T\]`, event: func(string, bool) bool { return true }},
 
 	{why: "pySigma refuses a number beside `contains`, `startswith`, `endswith` and `cased`; the specification calls them \"generic modifiers\" that \"can be applied on all types of fields\".", refuses: "SigmaTypeError: Modifier Sigma", form: `(contains|startswith|endswith|cased).*: .*\d`},

@@ -106,7 +106,7 @@ func coded() (forms []form) {
 		forms = append(forms, form{detection: "a: {f|" + how + ": cmd}\n  condition: a", of: only("f", []any{"c\x00m\x00d\x00", "\x00c\x00m\x00d", "cmd"})})
 	}
 	for _, how := range []string{"windash|contains", "windash", "windash|contains|all", "windash|endswith", "windash|contains|cased"} {
-		for text, like := range map[string]string{"[' -enc ', '-x']": "p -x -enc q", "['/c foo-bar', '-a']": "cmd -a /c foo-bar", "['-a -b', a]": "-a -b"} {
+		for text, like := range map[string]string{"[' -enc ', '-x']": "p -x -enc q", "['/c foo-bar', '-a']": "cmd -a /c foo-bar", "['-a -b', a]": "-a -b", "[' –x', y]": " -x"} {
 			var spelled []any
 			for _, dash := range []string{"-", "/", "–", "—", "―", "--", "_", ""} {
 				spelled = append(spelled, strings.ReplaceAll(like, "-", dash), strings.Replace(like, "-", dash, 1), strings.ReplaceAll(strings.ReplaceAll(like, "-", dash), "/", dash))
