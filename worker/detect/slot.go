@@ -24,6 +24,8 @@ type slot struct {
 	held    opensearch.Held
 	term    activities.SlotTerm
 	unseen  string // parts of the pattern that match no index
+
+	toldSlow time.Time // when an event was last named that took long
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
