@@ -32,6 +32,8 @@ type Mapping struct {
 	Techniques  []string `yaml:"techniques"`
 	CVEs        []string `yaml:"cves"`
 	Summary     []string `yaml:"summary"`
+
+	file string // where it was read
 }
 
 // Field is where a name lies in the event, and its type: string, int, float, bool or list (of strings).
@@ -64,6 +66,7 @@ func (l *loader) readMappings(source fs.FS) {
 			l.refuse(name, 1, wrong, "declare it under fields, with a type string, int, float, bool or list")
 			continue
 		}
+		made.file = name
 		l.library.mappings[made.ID] = made
 	}
 }

@@ -70,12 +70,16 @@ func (p *plain) natives(shaped *shape, into *answer) {
 	if mapping == nil {
 		mapping = p.library.mappings[shaped.mapping]
 	}
+	if mapping == nil {
+		return
+	}
+	env := mapping.env(shaped)
 	for _, rule := range p.library.native {
-		if mapping == nil || rule.Mapping != mapping.ID {
+		if rule.Mapping != mapping.ID {
 			continue
 		}
 		into.native++
-		if holds, _ := rule.holds(mapping.env(shaped)); holds {
+		if holds, _ := rule.holds(env); holds {
 			into.ids = append(into.ids, rule.ID)
 		}
 	}

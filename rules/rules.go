@@ -119,11 +119,9 @@ func (l *loader) keepData(before *Library) {
 		if list, ok := before.lists[name]; ok && path.Dir(fault.File) == "lists" {
 			l.lists[name] = list
 		}
-		if path.Dir(fault.File) == "mappings" {
-			for id, mapping := range before.mappings {
-				if l.library.mappings[id] == nil {
-					l.library.mappings[id] = mapping
-				}
+		for id, mapping := range before.mappings {
+			if mapping.file == fault.File { // over the shipped one too
+				l.library.mappings[id] = mapping
 			}
 		}
 	}
