@@ -53,3 +53,7 @@ lab: ## install and start the real components that can run here
 
 lab-down: ## stop them
 	./deploy/lab/lab.sh down
+
+soak: ## the whole oracle of the rules, without the race detector, then each fuzz target of the engine for FUZZTIME (5m)
+	go test -count=1 -timeout 60m -run 'PlainEvaluator|Native|Hostile' ./rules
+	go test -run NONE -fuzz FuzzEngineIsThePlainEvaluator -fuzztime $(or $(FUZZTIME),5m) ./rules/engine

@@ -17,6 +17,7 @@ type Live struct {
 	sources []fs.FS
 	current atomic.Pointer[Library]
 	print   uint64 // of the sources, as last loaded
+	costs   costs
 }
 
 // NewLive loads the sources.
@@ -98,6 +99,7 @@ func (m *LiveMatcher) renew(library *Library) error {
 	}
 	made, err := library.For(m.mapping)
 	if err == nil {
+		made.costs = &m.live.costs
 		made.Faulted = func(rule string, err error) {
 			if m.Faulted != nil {
 				m.Faulted(rule, err)

@@ -29,6 +29,8 @@ type Mapping struct {
 	Techniques  []string `yaml:"techniques"`
 	CVEs        []string `yaml:"cves"`
 	Summary     []string `yaml:"summary"`
+
+	file string // where it was read
 }
 
 // Field is where a name lies in the event, and its type: string, int, float, bool or list (of strings).
@@ -54,14 +56,13 @@ func (l *loader) readMappings(source fs.FS) {
 	for _, name := range names {
 		made := &Mapping{}
 		if !l.readStrict(source, name, maxRule, made) {
-			l.lostMapping = true
 			continue
 		}
 		if wrong := made.check(); wrong != "" {
-			l.lostMapping = true
 			l.refuse(nameIn(source, name), 1, wrong, "declare it under fields, with a type string, int, float, bool or list")
 			continue
 		}
+		made.file = nameIn(source, name)
 		l.library.mappings[made.ID] = made
 	}
 }

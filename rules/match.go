@@ -103,6 +103,7 @@ type Matcher struct {
 	library *Library
 	mapping *Mapping // nil: by shape
 	engines sync.Pool
+	costs   *costs // nil: nobody asks
 }
 
 // For returns the matcher of a stream whose mapping has that name, or Auto.
@@ -127,7 +128,7 @@ func (l *Library) For(mapping string) (*Matcher, error) {
 // Match returns the rules that match a document's source, by id. An event that is no JSON object is a MalformedError.
 func (m *Matcher) Match(source []byte) ([]Match, error) {
 	eng := m.engines.Get().(*engine.Matcher)
-	hits, err := eng.Match(source)
+	hits, err := m.ask(eng, source)
 	hits = slices.Clone(hits)
 	m.engines.Put(eng) // one that panicked is left to the collector
 	if wrong, ok := errors.AsType[*engine.SyntaxError](err); ok {
@@ -139,15 +140,35 @@ func (m *Matcher) Match(source []byte) ([]Match, error) {
 	return m.complete(source, hits)
 }
 
+func (m *Matcher) ask(eng *engine.Matcher, source []byte) ([]engine.Hit, error) {
+	if m.costs.asks() {
+		return m.costs.time(m.library, eng, source)
+	}
+	return eng.Match(source)
+}
+
+// name is the mapping's, "" if each event's shape says it.
+func (m *Matcher) name() string {
+	if m.mapping == nil {
+		return ""
+	}
+	return m.mapping.ID
+}
+
 // complete decodes an event that rules match, asks the programs of native ones, and adds what the event says.
 func (m *Matcher) complete(source []byte, hits []engine.Hit) ([]Match, error) {
 	c, err := m.completer(source)
 	if err != nil {
 		return nil, err
 	}
+	timed := m.costs.asks()
 	for _, hit := range hits {
+		begin := time.Now()
 		if err := c.add(hit.Rule); err != nil && m.Faulted != nil {
 			m.Faulted(m.library.id(hit.Rule), err)
+		}
+		if timed && hit.Rule < len(m.library.native) { // its program ran here
+			m.costs.add(m.library, hit.Rule, time.Since(begin))
 		}
 	}
 	return c.sorted(), nil

@@ -127,9 +127,11 @@ func (l *loader) keepData(before *Library) {
 			l.lists[name] = list
 		}
 	}
-	for id, mapping := range before.mappings {
-		if l.lostMapping && l.library.mappings[id] == nil {
-			l.library.mappings[id] = mapping
+	for _, fault := range l.report.Refused {
+		for id, mapping := range before.mappings {
+			if mapping.file == fault.File { // over the shipped one too
+				l.library.mappings[id] = mapping
+			}
 		}
 	}
 }
@@ -178,8 +180,7 @@ type loader struct {
 	source   int // the one that is read
 	licences *licences
 
-	lostLists   []string // that are refused
-	lostMapping bool     // one is
+	lostLists []string // that are refused
 }
 
 // join does what needs all files: filters narrow their rules, and correlations need theirs.

@@ -11,7 +11,7 @@ import (
 type Filter struct {
 	ID, Title                  string
 	Product, Category, Service string
-	Rules                      []string // ids, names or titles
+	Rules                      []string // ids, names or titles; "any" is every rule of the log source
 	File                       string
 	Line                       int
 
@@ -29,7 +29,7 @@ func (p *ruleParser) filter(tree *document.Node) (*Filter, error) {
 	case body.Kind != document.Mapping:
 		return nil, &fault{body.Place, "the filter is no mapping", "add rules:, selection: and condition: to it"}
 	case len(body.Child("rules").Words()) == 0:
-		return nil, &fault{body.Place, "the filter names no rules", "list ids or names of rules under rules:"}
+		return nil, &fault{body.Place, "the filter names no rules", "list ids or names of rules under rules:, or write rules: any for every rule of the log source"}
 	}
 	made := &Filter{
 		ID: tree.Word("id"), Title: tree.Word("title"), Rules: body.Child("rules").Words(), Line: tree.Line, detection: withoutRules(body),
@@ -53,7 +53,9 @@ func withoutRules(body *document.Node) *document.Node {
 
 func (f *Filter) appliesTo(r *Rule) bool {
 	within := func(ours, theirs string) bool { return ours == "" || ours == theirs }
-	named := slices.ContainsFunc(f.Rules, func(name string) bool { return name == r.ID || name == r.Name || name == r.Title })
+	named := slices.ContainsFunc(f.Rules, func(name string) bool {
+		return name == r.ID || name == r.Name || name == r.Title || strings.EqualFold(name, "any")
+	})
 	return named && within(f.Product, r.Product) && within(f.Category, r.Category) && within(f.Service, r.Service)
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-soar/sallyport/rules/document"
 )
@@ -107,6 +108,9 @@ func (p *ruleParser) selection(tree *document.Node) (expression, error) {
 
 func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	name, mods, err := parseModifiers(key)
+	if err == nil && p.later != "" && strings.ContainsAny(name, "[]") {
+		err = &fault{key.Place, "sigma-version " + p.later + ": " + name + " would look into a list, which Sigma 2.1 does not", "write it without brackets: a list matches by any of its elements"}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +192,7 @@ func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expre
 
 // written is a value that is compared as text, after the modifiers that rewrite it.
 func (p *ruleParser) written(name string, mods modifiers, v *document.Node, bad func(string) error) (expression, error) {
-	texts, literal, err := mods.rewrite(v.Text)
+	texts, err := mods.rewrite(v.Text)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -197,11 +201,7 @@ func (p *ruleParser) written(name string, mods modifiers, v *document.Node, bad 
 		before, after = true, true
 	}
 	var any anyOf
-	for _, t := range texts {
-		runes := []rune(t)
-		if !literal {
-			runes = unescape(t)
-		}
+	for _, runes := range texts {
 		any = append(any, item{name, newPattern(runes, before, after, mods.has("cased")), false})
 	}
 	if v.Kind == document.Number && len(mods) == 0 {

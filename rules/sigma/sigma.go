@@ -139,6 +139,7 @@ func (f *File) warn(name string, p *ruleParser) {
 
 type ruleParser struct {
 	lists    map[string][]string
+	later    string // the version that the rule names, if it is later than ours
 	warnings []Remark
 	explains bool // items keep how they are written
 }
@@ -170,6 +171,9 @@ func (p *ruleParser) rule(tree *document.Node) (*Rule, error) {
 	detection := tree.Child("detection")
 	if detection == nil || detection.Kind != document.Mapping {
 		return nil, &fault{tree.Place, "the rule has no detection", "add detection: with a selection and a condition"}
+	}
+	if version := tree.Word("sigma-version"); version > "2" && version[0] != '2' {
+		p.later = version
 	}
 	condition, err := p.detection(detection)
 	rule.condition, rule.Detection = condition, detection

@@ -26,6 +26,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.registry.MustRegister(detect.NewRuleCosts(live))
 	clusters := map[string]*opensearch.Client{}
 	for name := range d.config.Clusters {
 		if clusters[name], err = d.cluster(ctx, name); err != nil {

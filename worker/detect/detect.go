@@ -28,6 +28,8 @@ type Matcher interface {
 	// MatchAlone is Match for an event on which Match panicked: each rule by itself, so that the one with the bug drops
 	// no other. It tells of that rule.
 	MatchAlone(source []byte) ([]soar.Detection, error)
+	// Dearest evaluates source once more and says which rule costs most on it, and how long it took.
+	Dearest(source []byte) (rule string, took time.Duration)
 }
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.

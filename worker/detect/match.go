@@ -23,7 +23,9 @@ const (
 
 // evaluate tries the rules on one event. An event that can't be read never stops the shard.
 func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []opensearch.Entry {
+	began := s.now()
 	found, err := s.match(hit.Source)
+	s.tellSlow(position, hit, s.now().Sub(began))
 	if err != nil {
 		s.unreadable(position, hit, err)
 		return nil

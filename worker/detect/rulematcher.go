@@ -58,6 +58,12 @@ func (r ruleMatcher) MatchAlone(source []byte) ([]soar.Detection, error) {
 	return detections(r.rules.MatchAlone(source))
 }
 
+// Dearest implements Matcher.
+func (r ruleMatcher) Dearest(source []byte) (rule string, took time.Duration) {
+	dearest := r.rules.Dearest(source)
+	return dearest.Rule, dearest.Time
+}
+
 func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 	if err != nil {
 		return nil, err

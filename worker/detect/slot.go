@@ -27,6 +27,8 @@ type slot struct {
 
 	named   time.Time // when an event that can't be read was last named
 	unnamed int       // how many were not, since
+
+	toldSlow time.Time // when an event was last named that took long
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
