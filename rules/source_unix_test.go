@@ -30,7 +30,7 @@ func TestWhatIsNoRuleKeepsNoOtherOut(t *testing.T) {
 		"bomb.yaml":    "condition: x\nevents:\n" + bomb("  "),
 		"good.yml":     strings.Replace(oneRule, "one", "good", 1),
 		"locked.yml":   oneRule,
-		"shut/in.yml":  oneRule,
+		"shut/in.yml":  strings.Replace(oneRule, "one", "shut", 1),
 		"notes.txt":    "no rule, and nobody asks",
 		"lists/a.yaml": "- a\n\t- b\n",
 	} {
