@@ -135,3 +135,31 @@ func TestExplainSaysWhatNativeRulesSay(t *testing.T) {
 		t.Errorf("%d match, %d fail", matching, faults)
 	}
 }
+
+// TestExplainKnowsWhatARuleIsFor: a condition that holds on an event of another log source or mapping is no match.
+func TestExplainKnowsWhatARuleIsFor(t *testing.T) {
+	library, _ := Load(sourced)
+	foreign := 0
+	for _, mapping := range append(Mappings(), Auto) {
+		matcher, err := library.For(mapping)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range []string{
+			`{"a":"x"}`, `{"a":"x","rule":{},"agent":{},"decoder":{"name":"sshd"}}`, `{"a":"x","rule":{},"agent":{},"decoder":{"name":"home"}}`, `{"a":"x","Channel":"Security","EventID":1}`,
+		} {
+			ids, err := fast(matcher, []byte(event))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rule := range library.Rules() {
+				if x := explained(t, matcher, []byte(event), rule, slices.Contains(ids, rule.ID)); x.Condition.Holds && !x.Matched {
+					foreign++
+				}
+			}
+		}
+	}
+	if foreign == 0 {
+		t.Error("no condition held on a foreign event")
+	}
+}
