@@ -134,7 +134,7 @@ func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	}
 	if len(parts) == 0 {
 		made = never{}
-		p.warnings = append(p.warnings, fault{key.Place, key.Text + " has an empty list and matches nothing", "write values"})
+		p.warnings = append(p.warnings, Remark{key.Place, EmptyList, key.Text + " has an empty list and matches nothing", "write values"})
 	}
 	if mods.has("neq") {
 		made = not{made}
@@ -225,7 +225,7 @@ func (p *ruleParser) expanded(name string, mods modifiers, v *document.Node) (ex
 			list := part[1 : len(part)-1]
 			known, has := p.lists[list]
 			if values = known; !has {
-				p.warnings = append(p.warnings, fault{v.Place, "no list is named " + list + ": " + name + " matches nothing", "add lists/" + list + ".yaml"})
+				p.warnings = append(p.warnings, Remark{v.Place, NoList, "no list is named " + list + ": " + name + " matches nothing", "add lists/" + list + ".yaml"})
 				return never{}, nil
 			}
 		}

@@ -19,7 +19,7 @@ type Rule struct {
 	Tags                              []string
 	Name                              string
 	File                              string
-	Line                              int
+	document.Place                    // where the document begins
 
 	// Detection is the rule's detection as written, and Filters those of the filters that apply to it.
 	Detection *document.Node
@@ -133,13 +133,13 @@ func (f *File) add(name string, tree *document.Node, lists map[string][]string) 
 
 func (f *File) warn(name string, p *ruleParser) {
 	for _, warned := range p.warnings {
-		f.Warnings = append(f.Warnings, warned.in(name))
+		f.Warnings = append(f.Warnings, (&fault{warned.Place, warned.Text, warned.Mend}).in(name))
 	}
 }
 
 type ruleParser struct {
 	lists    map[string][]string
-	warnings []fault
+	warnings []Remark
 	explains bool // items keep how they are written
 }
 
@@ -148,7 +148,7 @@ var levels = []string{"informational", "low", "medium", "high", "critical"}
 func (p *ruleParser) rule(tree *document.Node) (*Rule, error) {
 	rule := &Rule{
 		ID: tree.Word("id"), Title: tree.Word("title"), Name: tree.Word("name"), Level: strings.ToLower(tree.Word("level")),
-		Author: tree.Word("author"), Licence: tree.Word("license"), Tags: tree.Child("tags").Words(), Line: tree.Line,
+		Author: tree.Word("author"), Licence: tree.Word("license"), Tags: tree.Child("tags").Words(), Place: tree.Place,
 	}
 	if rule.Title == "" {
 		return nil, &fault{tree.Place, "the rule has no title", "add title:"}
