@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"cmp"
 	"io/fs"
 	"maps"
 	"path"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/content"
+	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
@@ -19,8 +21,9 @@ import (
 // Fault is what is wrong with a rule's file, with its line and how it is mended.
 type Fault = sigma.Fault
 
-// Report says what a Load refused, and what it took but cannot use in full.
-type Report struct{ Refused, Warnings []Fault }
+// Report says what a Load refused, what it took but cannot use in full, and which rules took the place of an earlier
+// source's.
+type Report struct{ Refused, Warnings, Replaced []Fault }
 
 // Library is a loaded set of rules. It never changes and is safe for concurrent use.
 type Library struct {
@@ -42,17 +45,14 @@ type sigmaRule struct {
 	says Match
 }
 
-// notRules are the folders of a source that hold something else.
-var notRules = []string{"plans", "policies", "hunts", "mappings", "lists"}
-
 // Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
-// the same id. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
+// the same id, and of two in one source the second is refused. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
 // refused rule leaves the others loaded.
 func Load(sources ...fs.FS) (*Library, *Report) { return load(nil, sources...) }
 
 // load keeps of the library before what stood in files that are refused now.
 func load(before *Library, sources ...fs.FS) (*Library, *Report) {
-	l, report := &loader{native: map[string]*Native{}, sigma: map[string]sigmaRule{}}, &Report{}
+	l, report := &loader{native: map[string]*Native{}, sigma: map[string]sigmaRule{}, ids: map[string]origin{}}, &Report{}
 	l.report = report
 	l.library = &Library{mappings: map[string]*Mapping{}}
 	l.lists = map[string][]string{}
@@ -63,7 +63,8 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	if before != nil {
 		l.keepData(before)
 	}
-	for _, source := range sources {
+	for i, source := range sources {
+		l.source, l.licences = i, &licences{source, map[string]string{}}
 		l.readRules(source)
 	}
 	if before != nil {
@@ -173,6 +174,10 @@ type loader struct {
 	sigma   map[string]sigmaRule
 	filters []*sigma.Filter
 
+	ids      map[string]origin
+	source   int // the one that is read
+	licences *licences
+
 	lostLists   []string // that are refused
 	lostMapping bool     // one is
 }
@@ -197,22 +202,31 @@ func (l *loader) refuse(file string, line int, text, mend string) {
 	l.report.Refused = append(l.report.Refused, Fault{File: file, Line: line, Text: text, Mend: mend})
 }
 
-func (l *loader) readRule(name string, text []byte) {
-	if isNative(text) {
-		rule, faults := l.parseNative(name, text)
+func (l *loader) readRule(from RuleFile) {
+	if isNative(from.Text) {
+		rule, faults := l.parseNative(from.Name, from.Text)
 		l.report.Refused = append(l.report.Refused, faults...)
-		if len(faults) == 0 {
+		if len(faults) == 0 && l.admit(rule.ID, from.Name, document.Place{Line: max(1, keyLines(from.Text)["id"]), Column: 1}) {
+			rule.says.Rule.Licence = cmp.Or(rule.Licence, l.licences.of(path.Dir(from.Path)))
 			l.native[rule.ID] = rule
 		}
 		return
 	}
-	file := sigma.Parse(name, text, l.lists)
+	file := sigma.Parse(from.Name, from.Text, l.lists)
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
-	l.library.Correlations = append(l.library.Correlations, file.Correlations...)
 	l.filters = append(l.filters, file.Filters...)
+	for _, c := range file.Correlations {
+		if c.ID == "" || l.admit(c.ID, from.Name, document.Place{Line: c.Line, Column: c.Column}) {
+			l.library.Correlations = append(l.library.Correlations, c)
+		}
+	}
 	for _, rule := range file.Rules {
-		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(text), Author: rule.Author, Licence: rule.Licence}}
+		if !l.admit(rule.ID, from.Name, rule.Place) {
+			continue
+		}
+		rule.Licence = cmp.Or(rule.Licence, l.licences.of(path.Dir(from.Path)))
+		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(from.Text), Author: rule.Author, Licence: rule.Licence}}
 		says.Opens = says.Rule.Level.Rank() >= soar.High.Rank()
 		says.tag(rule.Tags)
 		l.sigma[rule.ID] = sigmaRule{rule, rule, says}

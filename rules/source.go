@@ -6,9 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -101,6 +99,9 @@ func readFile(source fs.FS, name string, most int64) ([]byte, error) {
 
 // why is what a file system says, without the path that stands before it already.
 func why(err error) string {
+	if folder, ok := errors.AsType[*folderError](err); ok {
+		return folder.Error()
+	}
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return at.Err.Error()
 	}
@@ -108,6 +109,9 @@ func why(err error) string {
 }
 
 func mendOf(err error) string {
+	if _, ok := errors.AsType[*folderError](err); ok {
+		return "name a folder that is there, and give the right to read it"
+	}
 	switch {
 	case errors.Is(err, errSize):
 		return "cut it into several files, or move its values to a list under lists/"
@@ -146,21 +150,4 @@ func faultOf(name string, err error) Fault {
 		return Fault{File: name, Line: at.Line, Column: at.Column, Text: placed.GetMessage(), Mend: "correct the key or its value"}
 	}
 	return Fault{File: name, Line: 1, Text: err.Error(), Mend: "correct the file"}
-}
-
-// readRules reads every rule file of a source. What cannot be read, a file or a folder, keeps no other out.
-func (l *loader) readRules(source fs.FS) {
-	_ = fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error { // it returns none
-		switch ext := path.Ext(name); {
-		case err != nil:
-			l.refuse(nameIn(source, name), 1, "the folder cannot be read: "+why(err), "name a folder that is there, and give the right to read it")
-		case entry.IsDir() && slices.Contains(notRules, name):
-			return fs.SkipDir
-		case !entry.IsDir() && (ext == ".yaml" || ext == ".yml"):
-			if text, ok := l.read(source, name, maxRule); ok {
-				l.readRule(nameIn(source, name), text)
-			}
-		}
-		return nil
-	})
 }
