@@ -19,6 +19,6 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: commands as a person calls them, what they print and how they end.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"code": code, "gz": gz, "cut": cut, "raw": raw, "repeat": repeat,
+		"code": code, "zip": zipFolder, "gz": gz, "cut": cut, "raw": raw, "repeat": repeat,
 	}})
 }
