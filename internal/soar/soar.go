@@ -90,6 +90,18 @@ type Rule struct {
 	Licence string `json:"licence,omitempty"`
 }
 
+// Credit says who wrote the rule and under which licence, as licences such as DRL 1.1 want it wherever a match is shown;
+// "" if the rule says neither.
+func (r Rule) Credit() string {
+	switch {
+	case r.Author == "":
+		return r.Licence
+	case r.Licence == "":
+		return "by " + r.Author
+	}
+	return "by " + r.Author + ", " + r.Licence
+}
+
 // EventRef names one event for ever: the index's UUID and the document's id, never a hash of its content.
 type EventRef struct {
 	IndexUUID string `json:"index_uuid"`
