@@ -67,6 +67,7 @@ func TestWhatBecameOfARulesEvents(t *testing.T) {
 		"a native rule":               {map[string]string{"n.yaml": native(`rule_id == "1" and srcip != nil`, "  - {name: a, match: true, event: {rule: {id: \"1\"}, agent: {}, data: {srcip: 192.0.2.1}}}\n  - {name: b, match: false, event: {rule: {id: \"1\"}, agent: {}}}\n")}, "a ok, b ok; covered"},
 		"a native far event":          {map[string]string{"n.yaml": native(`rule_id == "1" and srcip != nil`, "  - {name: a, match: true, event: {rule: {id: \"1\"}, agent: {}, data: {srcip: 192.0.2.1}}}\n  - {name: b, match: false, event: {rule: {id: \"2\"}, agent: {}}}\n")}, "a ok, b ok; matching"},
 		"one field of a native rule":  {map[string]string{"n.yaml": native(`rule_id == "1"`, "  - {name: a, match: true, event: {rule: {id: \"1\"}, agent: {}}}\n  - {name: b, match: false, event: {rule: {id: \"2\"}, agent: {}}}\n")}, "a ok, b ok; covered"},
+		"a native rule's exclusion":   {map[string]string{"n.yaml": native(`rule_id == "1" and dstuser == "x" and not (srcip == "192.0.2.1")`, "  - {name: a, match: true, event: {rule: {id: \"1\"}, agent: {}, data: {dstuser: x}}}\n  - {name: b, match: false, event: {rule: {id: \"2\"}, agent: {}, data: {srcip: 192.0.2.1}}}\n")}, "a ok, b ok; matching"},
 		"a native rule that excludes": {map[string]string{"n.yaml": native(`rule_id == "1" and not (srcip == "192.0.2.1")`, "  - {name: a, match: true, event: {rule: {id: \"1\"}, agent: {}}}\n  - {name: b, match: false, event: {rule: {id: \"1\"}, agent: {}, data: {srcip: 192.0.2.1}}}\n")}, "a ok, b ok; covered"},
 	} {
 		source := fstest.MapFS{}
@@ -105,6 +106,20 @@ func TestEventsThatAreNoneAreRefusedWithTheirLine(t *testing.T) {
 	trial := Test(fstest.MapFS{"r.yml": {Data: []byte(carried("events:\n  - {name: it, match: perhaps, event: {}}\n"))}})
 	if len(trial.Refused) != 1 || trial.Refused[0].Line != 10 {
 		t.Errorf("%v", trial.Refused)
+	}
+}
+
+// TestANativeConditionIsWrongAtItsPlace: on the key's line, or below it in a block.
+func TestANativeConditionIsWrongAtItsPlace(t *testing.T) {
+	const events = "  - {name: a, match: true, event: {}}\n  - {name: b, match: false, event: {}}\n"
+	for condition, want := range map[string]string{
+		`rule_id == "1" and rule_idd == "2"`:               "n.yaml:5:31: unknown name rule_idd; ",
+		"|\n  rule_id == \"1\" and\n  (rule_idd == \"2\")": "n.yaml:7:4: unknown name rule_idd; ",
+	} {
+		_, report := Load(fstest.MapFS{"n.yaml": {Data: []byte(native(condition, events))}})
+		if len(report.Refused) != 1 || !strings.HasPrefix(report.Refused[0].Error(), want) {
+			t.Errorf("%s: %v, want %s", condition, report.Refused, want)
+		}
 	}
 }
 

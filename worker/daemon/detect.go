@@ -62,7 +62,7 @@ func (d *daemon) rules(ctx context.Context, metrics *detect.Metrics) (*rules.Liv
 			d.log.Error("rule refused: what its file held before stays in use", "fault", fault.Error())
 		}
 		metrics.Rules(library.Len(), len(report.Refused))
-		d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings))
+		d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings), "replaced", len(report.Replaced))
 	}
 	if tell(live.Library(), report); live.Library().Len() == 0 {
 		return nil, fmt.Errorf("no rule could be loaded: see `sallyport rules check`")
