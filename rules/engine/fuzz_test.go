@@ -28,7 +28,7 @@ var detections = []string{
 	"a: {f|neq: [x, y]}\n  condition: a",
 	"a: {f|windash|contains: ' -enc '}\n  condition: a",
 	"a: {f|base64offset|contains: foo}\n  b: {f|wide|base64offset|contains: foo}\n  condition: a or b",
-	"a: {f|utf16le|contains: cmd}\n  condition: a",
+	"a: {f|utf16le|contains: cmd}\n  condition: a", "a: {f|utf16be: 'c*d'}\n  b: {f|utf16|startswith: 'c?m'}\n  condition: a or b", "a: {f|windash|contains: ' –enc /x'}\n  condition: a",
 	"a: {t|hour|gte: 22}\n  b: {t|week: 1}\n  c: {t|year: 2024}\n  condition: a or b and c",
 	"a: [evil, 'b?d', 4444, 'ab*cd']\n  condition: a",
 	"a: {'|all': [one, two]}\n  condition: a",

@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport-soar/sallyport/rules/engine"
 )
 
-// pipelined are vectors whose rules a processing pipeline changes before they come here.
+// pipelined are vectors whose rules a processing pipeline changes before they come here: they are tests of that package.
 var pipelined = map[string]string{
 	"integration::pipeline_one_to_many_field_mapping_matches_any_alternative/1": "a pipeline changes the rule",
 	"integration::pipeline_transforms_then_evaluates/1":                         "a pipeline changes the rule",
