@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"math/bits"
 	"slices"
 )
@@ -185,10 +186,17 @@ func (t *gramTable) seal(common *rarity) {
 	t.width = map[bool]int{true: 4, false: min(3, least)}[least >= longEnough]
 	t.stride = stepOf(least)
 	t.mask, t.blank = ^uint32(0)>>(32-8*t.width), blank>>(32-8*t.width)
-	shared := map[uint32]int{}
-	slices.SortStableFunc(t.added, func(a, b added) int { return cmp.Compare(len(a.text), len(b.text)) })
-	for _, a := range t.added { // the shorter has less choice
-		t.take(a, t.rarest([]byte(a.text), common, shared), shared)
+	slices.SortStableFunc(t.added, func(a, b added) int { return cmp.Compare(len(a.text), len(b.text)) }) // the shorter has less choice
+	for {
+		t.runs, t.texts = t.runs[:0], t.texts[:0]
+		shared := map[uint32]int{}
+		for _, a := range t.added {
+			t.take(a, t.rarest([]byte(a.text), common, shared), shared)
+		}
+		if t.stride == 1 || slices.Max(slices.Collect(maps.Values(shared))) <= 4*crowded {
+			break
+		}
+		t.stride = map[int]int{8: 4, 6: 4, 4: 2, 2: 1}[t.stride] // fewer runs, and with them those that few texts share
 	}
 	t.added = nil
 	slices.SortStableFunc(t.runs, func(a, b run) int {
@@ -361,6 +369,7 @@ func (t *gramTable) look1(m *Matcher, value []byte) (i int) {
 func (t *gramTable) verify(m *Matcher, value []byte, i int) {
 	gram := t.gram(value, i)
 	h := gramHash(gram) >> t.narrow
+	m.work += int(t.bucket[h+1] - t.bucket[h])
 	for k := t.bucket[h]; k < t.bucket[h+1]; k++ {
 		r := &t.runs[k]
 		from := i - int(r.at)
@@ -368,8 +377,33 @@ func (t *gramTable) verify(m *Matcher, value []byte, i int) {
 			continue
 		}
 		text := t.texts[r.from : r.from+uint32(r.length)]
-		if sameFolded(text, value[from:from+len(text)]) && whole(value, from) {
-			m.wake(r.probe)
+		if sameFolded(text, value[from:from+len(text)]) {
+			m.meet(r.probe, value, from)
 		}
+	}
+}
+
+// manySlashes is the length of a row of backslashes from which on nobody counts whether it is even: a value may have a
+// million of them.
+const manySlashes = 32
+
+// meet wakes the rules of a text that was found, unless it begins within an escape.
+func (m *Matcher) meet(probe int32, value []byte, at int) {
+	if m.crowding {
+		if yes := m.turn<<1 | 1; m.truth[probe] != yes && whole(value, at) {
+			m.truth[probe] = yes
+		}
+		return
+	}
+	slashes := 0
+	for slashes < min(at, manySlashes) && value[at-1-slashes] == '\\' {
+		slashes++
+	}
+	m.work += slashes
+	switch {
+	case slashes == manySlashes:
+		m.wake(probe &^ 1)
+	case slashes&1 == 0:
+		m.wake(probe)
 	}
 }

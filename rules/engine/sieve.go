@@ -289,10 +289,6 @@ func (m *Matcher) lookUp(t *table, key uint64, value []byte, where side) {
 
 // wake marks the targets that a probe stands for.
 func (m *Matcher) wake(p int32) {
-	if m.crowding {
-		m.truth[p] = m.turn<<1 | 1
-		return
-	}
 	if m.counted != nil {
 		m.counted[p>>1]++
 	}
