@@ -53,3 +53,7 @@ lab: ## install and start the real components that can run here
 
 lab-down: ## stop them
 	./deploy/lab/lab.sh down
+
+bench: ## the detection engine against decoding, a bare scan and its bars, in ratios of one run
+	go test -run '^$$' -bench 'Ratio|Allocations|Twice|Load' -benchtime 1x -cpu 1 ./rules
+	go test -run '^$$' -bench TwoGoroutines -benchtime 1x -cpu 2 ./rules
