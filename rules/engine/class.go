@@ -54,6 +54,9 @@ func (p *Program) class(s shape, mapping string, source logsource.Class) *class 
 // learn keeps the event; the last one that is needed makes the sieve anew by what the sample shows to be rare. Which
 // rules match is the same before and after.
 func (c *class) learn(m *Matcher) {
+	if len(m.in) > sampleBytes/8 { // it would be most of the sample
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.learned.Load() {

@@ -33,6 +33,9 @@ type Matcher struct {
 	every    span32 // all scalars of the event, once asked for
 	arena    []byte
 	hashes   []uint64 // of an object's names
+	chain    []int32  // spans of one node
+	work     int      // texts and backslashes looked at while sifting, since the matcher was made
+	states   int      // of all automata
 	cands    []int32
 	hits     []Hit
 	automata []*automaton    // by test

@@ -42,7 +42,15 @@ func (n *needle) in(text []byte) int {
 	if len(n.text) == 0 {
 		return 0
 	}
+	fails := 0
 	for at := n.rare; at < len(text); at++ {
+		if fails++; fails > 16+at/16 { // the byte is not rare here
+			begin := at - n.rare
+			if at = bytes.Index(text[begin:], n.text); at >= 0 {
+				at += begin
+			}
+			return at
+		}
 		next := bytes.IndexByte(text[at:], n.text[n.rare])
 		if next < 0 {
 			break

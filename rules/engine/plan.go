@@ -10,7 +10,7 @@ type plan struct {
 	sieve
 	targets   []target
 	whole     []int32 // by place among the class's rules: its target that assumes nothing
-	always    []int32 // targets for which no sign tells
+	signless  []int32 // targets that every event asks
 	wakeAt    []int32 // by probe: where its wakes begin
 	wakes     []int32 // a target and whether only an exact sign will do: twice its number, and one
 	code      []ask
@@ -52,7 +52,7 @@ func (c *class) build(by *chooser, common *rarity) *planner {
 		p.plan.targets[whole].whole, p.plan.whole = whole, append(p.plan.whole, whole)
 		signs, _, ok := p.sign(condition)
 		if !ok {
-			p.plan.always = append(p.plan.always, whole)
+			p.plan.signless = append(p.plan.signless, whole)
 			continue
 		}
 		for _, s := range signs {
@@ -120,7 +120,7 @@ func (p *planner) wake(s clue, target int32) {
 // encode writes the code of all targets in the order that decided soonest.
 func (p *planner) encode(tallies map[int32]*tally) *plan {
 	made := &plan{
-		sieve: p.plan.sieve, targets: slices.Clone(p.plan.targets), whole: p.plan.whole, always: p.plan.always,
+		sieve: p.plan.sieve, targets: slices.Clone(p.plan.targets), whole: p.plan.whole, signless: p.plan.signless,
 		wakeAt: p.plan.wakeAt, wakes: p.plan.wakes, common: p.common, crowds: map[int32]*grams{},
 	}
 	e := &encoder{planner: p, plan: made, tallies: tallies, places: map[int32]int32{}}

@@ -116,6 +116,7 @@ func (m *Matcher) search(t *test, at int32, v *value) bool {
 		m.automata[at] = newAutomaton(string(t.text))
 	}
 	a := m.automata[at]
+	defer m.bound(len(a.states), a)
 	if a.spelled && v.at >= 0 && v.kind == kindString && !m.marks.denoted.has(a.only) {
 		if matches, ok := a.matchSpelled(v.raw); ok {
 			return matches
@@ -125,6 +126,16 @@ func (m *Matcher) search(t *test, at int32, v *value) bool {
 		return matches
 	}
 	return t.regexp.Match(m.plain(v))
+}
+
+// maxAllStates bounds the memory of a matcher's automata: when hostile texts have made so many states, all begin anew.
+const maxAllStates = 20 * maxStates
+
+func (m *Matcher) bound(before int, a *automaton) {
+	if m.states += len(a.states) - before; m.states > maxAllStates {
+		clear(m.automata)
+		m.states = 0
+	}
 }
 
 // hasRequired looks for texts without which the expression does not match: a tenth of the time that an automaton needs.

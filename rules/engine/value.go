@@ -89,15 +89,18 @@ func (m *Matcher) listedElsewhere(places []place) bool {
 
 // collect takes the scalars of a span and of those before it at the same node, in the event's order.
 func (m *Matcher) collect(at int32) {
-	if prev := m.spans[at].prev; prev >= 0 {
-		m.collect(prev)
+	m.chain = m.chain[:0]
+	for ; at >= 0; at = m.spans[at].prev {
+		m.chain = append(m.chain, at)
 	}
-	s := &m.spans[at]
-	if s.kind == kindObject || s.kind == kindArray {
-		m.gather(int(s.start))
-		return
+	for i := len(m.chain) - 1; i >= 0; i-- {
+		s := &m.spans[m.chain[i]]
+		if s.kind == kindObject || s.kind == kindArray {
+			m.gather(int(s.start))
+		} else {
+			m.values = append(m.values, value{raw: m.in[s.start:s.end], at: s.start, kind: s.kind, how: s.how})
+		}
 	}
-	m.values = append(m.values, value{raw: m.in[s.start:s.end], at: s.start, kind: s.kind, how: s.how})
 }
 
 // gather takes every scalar of the value that begins there, and returns where it ends.
