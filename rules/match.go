@@ -27,6 +27,11 @@ type Match struct {
 	Observables               []soar.Observable
 	EventTime                 time.Time // zero if the event names none that can be read
 	Summary                   string    // one printable line of at most 300 bytes
+
+	// Correlate are the values that correlations over the rule group by or count, by field. OnlyFeeds says that the rule
+	// is nothing by itself: correlations are made of it.
+	Correlate map[string]string
+	OnlyFeeds bool
 }
 
 // tag takes ATT&CK and CVE ids from Sigma's tags.
@@ -180,7 +185,9 @@ func (c *completer) add(rule int) error {
 	if c.seen == nil {
 		c.seen = c.mapping.facts(c.shaped)
 	}
-	c.matches = append(c.matches, c.seen.complete(says, entity))
+	says = c.seen.complete(says, entity)
+	says.Correlate, says.OnlyFeeds = c.correlated(says.Rule.ID, rule < len(c.library.native)), c.library.Correlate.OnlyFeeds(says.Rule.ID)
+	c.matches = append(c.matches, says)
 	return nil
 }
 

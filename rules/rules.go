@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/content"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
@@ -31,8 +32,9 @@ type Library struct {
 	lists    map[string][]string
 	filters  []*sigma.Filter
 
-	// Correlations are read and kept; nothing evaluates them here.
+	// Correlations are read and kept; Correlate is what evaluates them.
 	Correlations []sigma.Correlation
+	Correlate    *correlate.Set
 }
 
 // sigmaRule is a Sigma rule with what every match of it says.
@@ -106,7 +108,7 @@ func (l *loader) keep(before *Library) {
 		}
 	}
 	for _, c := range before.Correlations {
-		if lost(c.File) {
+		if lost(c.File) && !slices.ContainsFunc(l.library.Correlations, func(read sigma.Correlation) bool { return read.ID == c.ID }) {
 			l.library.Correlations = append(l.library.Correlations, c)
 		}
 	}
@@ -168,6 +170,7 @@ type loader struct {
 	native  map[string]*Native
 	sigma   map[string]sigmaRule
 	filters []*sigma.Filter
+	risk    *correlate.Risk
 }
 
 // join does what needs all files: filters narrow their rules, and correlations need theirs.
@@ -184,6 +187,7 @@ func (l *loader) join() {
 	var refused []Fault
 	l.library.Correlations, refused = sigma.Refer(all, l.library.Correlations)
 	l.report.Refused = append(l.report.Refused, refused...)
+	l.correlate(all)
 }
 
 func (l *loader) refuse(file string, line int, text, mend string) {
@@ -229,7 +233,10 @@ func (l *loader) readRule(name string, text []byte) {
 	file := sigma.Parse(name, text, l.lists)
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
-	l.library.Correlations = append(l.library.Correlations, file.Correlations...)
+	for _, c := range file.Correlations {
+		l.library.Correlations = slices.DeleteFunc(l.library.Correlations, func(read sigma.Correlation) bool { return read.ID == c.ID })
+		l.library.Correlations = append(l.library.Correlations, c)
+	}
 	l.filters = append(l.filters, file.Filters...)
 	for _, rule := range file.Rules {
 		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(text), Author: rule.Author, Licence: rule.Licence}}

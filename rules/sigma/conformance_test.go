@@ -141,8 +141,10 @@ func refused(texts []string) bool {
 }
 
 // oldCorrelations are words of correlation files that version 2.1.0 does not have, and that are refused: the
-// specification of correlations, "Time Selection", says "Attribute: timespan, Use: mandatory"; "action" went with 2.0.
-var oldCorrelations = []string{"    timeframe: ", "\naction: "}
+// specification of correlations, "Time Selection", says "Attribute: timespan, Use: mandatory"; "action" went with 2.0; and
+// of windows that tumble or follow sessions, "Temporal Proximity" says "The time frame should not be restricted to
+// boundaries".
+var oldCorrelations = []string{"    timeframe: ", "\naction: ", "    window: tumbling", "    window: session"}
 
 func TestCorrelationVectors(t *testing.T) {
 	for _, v := range vectors(t, "correlation") {
