@@ -31,13 +31,6 @@ func (g *group) retreat(at int) {
 		}
 	}
 	g.lo = min(g.lo, g.hi)
-	if g.hi == 0 {
-		return
-	}
-	for since := g.line.at(g.hi-1).time - g.span(); g.lo > 0 && g.line.at(g.lo-1).time >= since; {
-		g.lo--
-		g.window.add(g.line.at(g.lo))
-	}
 }
 
 func (g *group) span() int64 { return int64(g.store.rule.Timespan) }
@@ -50,7 +43,12 @@ func (g *group) advance(at int, fired []Firing) []Firing {
 		last := g.line.at(g.hi)
 		g.window.add(last)
 		g.hi++
-		for g.line.at(g.lo).time < last.time-g.span() {
+		since := last.time - g.span()
+		for g.lo > 0 && g.line.at(g.lo-1).time >= since { // the window was moved back, or lost its end
+			g.lo--
+			g.window.add(g.line.at(g.lo))
+		}
+		for g.line.at(g.lo).time < since {
 			g.window.remove(g.line.at(g.lo))
 			g.lo++
 		}
@@ -61,21 +59,29 @@ func (g *group) advance(at int, fired []Firing) []Firing {
 	return fired
 }
 
-// look fires if the correlation holds for the window that ends at last.
+// look fires if the correlation holds for the window that ends at last. That a window fired is only kept where nothing
+// depends on it: a memory that is rebuilt does not know it, and must go on alike.
 func (g *group) look(last *entry, fired []Firing) []Firing {
-	value, holds := g.store.rule.judge(g, last)
-	if !holds || last.fired {
+	rule := g.store.rule
+	value, holds := rule.judge(g, last)
+	if !holds {
 		return fired
 	}
-	last.fired = true
 	silent := g.silent(last.time)
-	if silent {
-		g.store.counts.Silent++
-	} else {
-		g.note(last.time, g.store.newest)
+	if silent || rule.Suppress == 0 {
+		if last.fired {
+			return fired
+		}
+		last.fired = true
 	}
-	if silent && !g.store.rule.Feeds {
+	switch {
+	case !silent:
+		g.note(last.time, g.store.newest)
+	case !rule.Feeds:
+		g.store.counts.Silent++
 		return fired
+	default:
+		g.store.counts.Silent++
 	}
 	return append(fired, g.fire(last, value, silent))
 }

@@ -63,8 +63,10 @@ func (l *line) insert(at int, e *entry) {
 	l.all = slices.Insert(l.all, l.head+at, e)
 }
 
+// remove moves the shorter side.
 func (l *line) remove(at int) {
-	if at == 0 {
+	if at < l.len()/2 {
+		copy(l.all[l.head+1:l.head+at+1], l.all[l.head:l.head+at])
 		l.all[l.head] = nil
 		l.head++
 		return

@@ -99,7 +99,7 @@ func TestRestarts(t *testing.T) {
 	for silence, head := range map[string]string{"of a minute": "suppress: 1m", "none": "suppress: 0s", "the timespan": "level: high"} {
 		t.Run("silence "+silence, func(t *testing.T) {
 			set := withRisk(t, head, risky, growing, shrinking, chained)
-			seeds(t, 60, func(t *testing.T, random *rand.Rand) {
+			seeds(t, 20, func(t *testing.T, random *rand.Rand) {
 				events := scattered(random, 400)
 				want, got := run(set, events, nil), run(set, events, random)
 				fired := len(want.written) - len(events)

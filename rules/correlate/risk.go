@@ -101,7 +101,7 @@ func (d *decay) value(last *entry) (risk float64) {
 	for _, part := range d.parts(last.time) {
 		risk += part.Sum
 	}
-	return risk
+	return math.Round(risk*1e6) / 1e6 // what rounding left must not decide
 }
 
 // parts are what the rules add at a time, the most first.

@@ -8,8 +8,9 @@ const buckets = 128
 type wheel struct {
 	width int64 // of a bucket, in nanoseconds
 	keep  int64
-	first int64 // the oldest bucket that is kept
-	heads [buckets + 3]*entry
+	first int64               // the oldest bucket that is kept
+	heads [buckets + 3]*entry // of each bucket, in the order of arrival
+	tails [buckets + 3]*entry
 }
 
 func newWheel(keep int64) *wheel { return &wheel{width: max(1, keep/buckets), keep: keep} }
@@ -20,11 +21,12 @@ func (w *wheel) oldest(newest int64) int64 { return (newest - w.keep) / w.width 
 // put takes an entry; it must not be older than the oldest bucket, nor younger than the newest one.
 func (w *wheel) put(e *entry, read int64) {
 	e.bucket = int(read / w.width % int64(len(w.heads)))
-	e.prev, e.next = nil, w.heads[e.bucket]
-	if e.next != nil {
-		e.next.prev = e
+	e.prev, e.next = w.tails[e.bucket], nil
+	if w.tails[e.bucket] = e; e.prev == nil {
+		w.heads[e.bucket] = e
+	} else {
+		e.prev.next = e
 	}
-	w.heads[e.bucket] = e
 }
 
 func (w *wheel) drop(e *entry) {
@@ -33,7 +35,9 @@ func (w *wheel) drop(e *entry) {
 	} else {
 		e.prev.next = e.next
 	}
-	if e.next != nil {
+	if e.next == nil {
+		w.tails[e.bucket] = e.prev
+	} else {
 		e.next.prev = e.prev
 	}
 	e.prev, e.next = nil, nil
