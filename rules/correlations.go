@@ -21,6 +21,7 @@ func (l *loader) correlate(all []*sigma.Rule) {
 		}
 	}
 	l.library.Correlate = correlate.Compile(l.library.Correlations, ids, l.risk)
+	l.checkSuppressions(ids)
 	for _, rule := range l.native {
 		if l.library.Correlate.OnlyFeeds(rule.ID) && (rule.Opens || rule.Level.Rank() >= soar.High.Rank()) {
 			l.warnFeeds(rule.File, 1, rule.ID)
@@ -38,6 +39,14 @@ func (l *loader) warnFeeds(file string, line int, id string) {
 		File: file, Line: line, Text: "a correlation is made of " + id + ", which opens no incident by itself any more",
 		Mend: "add generate: true to the correlation if it should",
 	})
+}
+
+// Says is what every detection of a correlation says.
+func Says(c *correlate.Rule) Match {
+	says := Match{Rule: soar.Rule{ID: c.ID, Title: c.Title, Level: soar.Level(c.Level), Version: c.Version, Author: c.Author, Licence: c.Licence}}
+	says.Opens = c.Opens || says.Rule.Level.Rank() >= soar.High.Rank()
+	says.tag(c.Tags)
+	return says
 }
 
 // maxCorrelated bounds a value that correlations group by or count, in bytes.

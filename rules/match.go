@@ -32,6 +32,7 @@ type Match struct {
 	// is nothing by itself: correlations are made of it.
 	Correlate map[string]string
 	OnlyFeeds bool
+	Quiet     *Suppression // that fits and lasts longest; nil: none. Whether it still holds the reader decides
 }
 
 // tag takes ATT&CK and CVE ids from Sigma's tags.
@@ -187,6 +188,9 @@ func (c *completer) add(rule int) error {
 	}
 	says = c.seen.complete(says, entity)
 	says.Correlate, says.OnlyFeeds = c.correlated(says.Rule.ID, rule < len(c.library.native)), c.library.Correlate.OnlyFeeds(says.Rule.ID)
+	if len(c.library.quiet) > 0 {
+		says.Quiet = c.library.Quiet(says.Rule.ID, says.Entity, func(name string) string { return c.field(name, rule < len(c.library.native)) })
+	}
 	c.matches = append(c.matches, says)
 	return nil
 }

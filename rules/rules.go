@@ -31,6 +31,8 @@ type Library struct {
 	program  *engine.Program // of native, then sigma
 	lists    map[string][]string
 	filters  []*sigma.Filter
+	quiet    []*Suppression
+	risk     *correlate.Risk
 
 	// Correlations are read and kept; Correlate is what evaluates them.
 	Correlations []sigma.Correlation
@@ -45,7 +47,7 @@ type sigmaRule struct {
 }
 
 // notRules are the folders of a source that hold something else.
-var notRules = []string{"plans", "policies", "hunts", "mappings", "lists"}
+var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "suppressions"}
 
 // Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
 // the same id. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
@@ -61,6 +63,8 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	for _, source := range append([]fs.FS{content.Files}, sources...) {
 		l.readLists(source)
 		l.readMappings(source)
+		l.readSuppressions(source)
+		l.readRisk(source)
 	}
 	if before != nil {
 		l.keepData(before)
@@ -81,6 +85,7 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
 	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
 	l.library.lists, l.library.filters = l.lists, l.filters
+	l.library.risk = l.risk
 	l.compile()
 	return l.library, report
 }
@@ -120,6 +125,12 @@ func (l *loader) keepData(before *Library) {
 		name := strings.TrimSuffix(path.Base(fault.File), ".yaml")
 		if list, ok := before.lists[name]; ok && path.Dir(fault.File) == "lists" {
 			l.lists[name] = list
+		}
+		if path.Dir(fault.File) == "suppressions" {
+			l.keepQuiet(before)
+		}
+		if fault.File == riskFile {
+			l.risk = before.risk
 		}
 		if path.Dir(fault.File) == "mappings" {
 			for id, mapping := range before.mappings {
@@ -234,6 +245,7 @@ func (l *loader) readRule(name string, text []byte) {
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
 	for _, c := range file.Correlations {
+		c.Version = version(text)
 		l.library.Correlations = slices.DeleteFunc(l.library.Correlations, func(read sigma.Correlation) bool { return read.ID == c.ID })
 		l.library.Correlations = append(l.library.Correlations, c)
 	}

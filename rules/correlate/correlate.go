@@ -48,6 +48,7 @@ type Event struct {
 	Values      []Value // fields that correlations need
 	Entity      soar.Entity
 	Asset       soar.Asset
+	Stream      string
 	Event       soar.EventRef
 	Observables []soar.Observable
 	Match       bool // only feeds correlations: no detection, so no risk
@@ -184,6 +185,9 @@ func (s *State) Entries() (entries int) {
 	}
 	return entries
 }
+
+// Set is what the memory is of.
+func (s *State) Set() *Set { return s.set }
 
 // Newest is the read time up to which events were fed.
 func (s *State) Newest() time.Time { return time.Unix(0, s.newest).UTC() }

@@ -12,11 +12,11 @@ import (
 )
 
 // at makes an event of rule a in a group, read when it happened.
-func at(id, group string, seconds int, more ...correlate.Value) *correlate.Event {
+func at(id, group string, seconds int) *correlate.Event {
 	t := day.Add(time.Duration(seconds) * time.Second)
 	return &correlate.Event{
 		Ref: soar.DetectionRef{ID: id}, Rule: "a", Level: soar.Low, Time: t, ReadAt: t, Entity: soar.Entity{Family: "host", Name: group},
-		Values: append([]correlate.Value{{Name: "g", Text: group}}, more...),
+		Values: []correlate.Value{{Name: "g", Text: group}},
 	}
 }
 

@@ -73,8 +73,10 @@ func some(random *rand.Rand, n int) []*correlate.Event {
 			Ref: soar.DetectionRef{ID: fmt.Sprintf("e%04d", i)}, Rule: string(rune('a' + random.IntN(3))), Level: soar.Low, Time: at, ReadAt: at,
 			Entity: soar.Entity{Family: "host", Name: fmt.Sprint("h", random.IntN(2))},
 			Values: []correlate.Value{
-				{Name: "g", Text: fmt.Sprint("g", random.IntN(2))}, {Name: "v", Text: fmt.Sprint("v", random.IntN(5))},
-				{Name: "w", Text: fmt.Sprint(random.IntN(2))}, {Name: "n", Text: fmt.Sprint(float64(random.IntN(100)) / 10)},
+				{Name: "g", Text: fmt.Sprint("g", random.IntN(2))},
+				{Name: "v", Text: fmt.Sprint("v", random.IntN(5))},
+				{Name: "w", Text: fmt.Sprint(random.IntN(2))},
+				{Name: "n", Text: fmt.Sprint(float64(random.IntN(100)) / 10)},
 			},
 		})
 	}

@@ -2,6 +2,8 @@ package correlate
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -61,6 +63,7 @@ type Set struct {
 	needs map[string][]string
 	only  map[string]bool
 	risk  int // the risk's place among the rules, -1 without
+	print [sha256.Size]byte
 }
 
 type feed struct{ rule, member int }
@@ -87,7 +90,44 @@ func Compile(correlations []sigma.Correlation, ids map[string]string, risk *Risk
 		s.byID[RiskRule] = s.risk
 		s.rules = append(s.rules, risk.rule())
 	}
+	s.sign(risk)
 	return s
+}
+
+// sign makes the fingerprint of all that decides what fires.
+func (s *Set) sign(risk *Risk) {
+	var members [][]string
+	for _, rule := range s.rules {
+		ids := []string{}
+		for _, m := range rule.members {
+			ids = append(ids, m.id)
+		}
+		members = append(members, ids)
+	}
+	correlations := make([]sigma.Correlation, len(s.rules))
+	for i, rule := range s.rules {
+		correlations[i] = rule.Correlation
+	}
+	text, _ := json.Marshal(struct { // plain values cannot fail
+		Correlations []sigma.Correlation
+		Members      [][]string
+		Risk         *Risk
+	}{correlations, members, risk})
+	s.print = sha256.Sum256(text)
+}
+
+// Same reports whether two sets make the same fire, so that a memory of one is a memory of the other.
+func (s *Set) Same(other *Set) bool { return s.print == other.print }
+
+// Len is how many correlations there are, the risk included.
+func (s *Set) Len() int { return len(s.rules) }
+
+// IDs are the ids of the correlations, the risk's included.
+func (s *Set) IDs() (ids []string) {
+	for _, rule := range s.rules {
+		ids = append(ids, rule.ID)
+	}
+	return ids
 }
 
 func (s *Set) add(rule *Rule) {

@@ -15,7 +15,7 @@ import (
 // Correlation is a correlation document. It is read and checked; rules/correlate evaluates it.
 type Correlation struct {
 	ID, Name, Title, Level, Type string // without an id, the name or the title stands for it
-	Author, Licence              string
+	Author, Licence, Version     string // the version is the loader's: a hash of the file
 	Tags                         []string
 	Rules                        []string // ids or names of rules and correlations
 	GroupBy                      []string
@@ -30,9 +30,9 @@ type Correlation struct {
 	Line                         int
 
 	// Sallyport's own words, at the top of the document; Sigma lets a tool have such.
-	Suppress     time.Duration // for so long it is silent about a group after it fired; the timespan if the document says none
-	Opens        bool          // opens an incident whatever its level
-	Entity       [2]string     // family, and the group-by field that names it; empty: the last event's entity
+	Suppress time.Duration // for so long it is silent about a group after it fired; the timespan if the document says none
+	Opens    bool          // opens an incident whatever its level
+	Entity   [2]string     // family, and the group-by field that names it; empty: the last event's entity
 }
 
 var (

@@ -37,7 +37,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 		Matcher: func(mapping string) (detect.Matcher, error) {
 			return detect.NewRuleMatcher(live, mapping, metrics, d.log)
 		},
-		Metrics: metrics, Log: d.log, Now: time.Now,
+		Rules: live, Metrics: metrics, Log: d.log, Now: time.Now,
 	})
 	if err != nil {
 		return err
