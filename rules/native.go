@@ -135,7 +135,7 @@ type Tested struct {
 	Want, Got   bool
 }
 
-// Test runs the events that the native rules carry, each against its own rule.
+// Test runs the events that the native rules carry, each against its own rule, and the tests of correlations.
 func (l *Library) Test() (tested []Tested, err error) {
 	for _, rule := range l.native {
 		matcher, err := l.For(rule.Mapping)
@@ -161,5 +161,6 @@ func (l *Library) Test() (tested []Tested, err error) {
 			tested = append(tested, Tested{rule.ID, sample.Name, sample.Match, got})
 		}
 	}
-	return tested, nil
+	proved, err := l.prove()
+	return append(tested, proved...), err
 }

@@ -32,6 +32,7 @@ type Library struct {
 	lists    map[string][]string
 	filters  []*sigma.Filter
 	quiet    []*Suppression
+	proofs   []proof
 	risk     *correlate.Risk
 
 	// Correlations are read and kept; Correlate is what evaluates them.
@@ -250,6 +251,9 @@ func (l *loader) readRule(name string, text []byte) {
 		l.library.Correlations = append(l.library.Correlations, c)
 	}
 	l.filters = append(l.filters, file.Filters...)
+	if len(file.Correlations) > 0 {
+		l.readProofs(name, text)
+	}
 	for _, rule := range file.Rules {
 		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(text), Author: rule.Author, Licence: rule.Licence}}
 		says.Opens = says.Rule.Level.Rank() >= soar.High.Rank()
