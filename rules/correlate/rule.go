@@ -98,11 +98,7 @@ func Compile(correlations []sigma.Correlation, ids map[string]string, risk *Risk
 func (s *Set) sign(risk *Risk) {
 	var members [][]string
 	for _, rule := range s.rules {
-		ids := []string{}
-		for _, m := range rule.members {
-			ids = append(ids, m.id)
-		}
-		members = append(members, ids)
+		members = append(members, rule.Members())
 	}
 	correlations := make([]sigma.Correlation, len(s.rules))
 	for i, rule := range s.rules {
@@ -211,6 +207,16 @@ func (r *Rule) fieldsOf(names []string, rule, id string, known map[string]string
 		fields = append(fields, field)
 	}
 	return fields
+}
+
+// Members are the ids of the rules that feed the correlation.
+func (r *Rule) Members() (ids []string) {
+	for _, m := range r.members {
+		if m.id != "" {
+			ids = append(ids, m.id)
+		}
+	}
+	return ids
 }
 
 func (r *Rule) holds(value float64) bool {
