@@ -26,7 +26,7 @@ type Cursor struct {
 	Reader    string     `json:"reader"` // stream/<name>, stream/<name>/<slot>-of-<slots>, dispatcher
 	Updated   time.Time  `json:"updated"`
 	Started   time.Time  `json:"started"`
-	Watermark time.Time  `json:"watermark"` // index time; zero: not every shard was read yet
+	Watermark time.Time  `json:"watermark"`       // index time; zero: not every shard was read yet
 	Newest    time.Time  `json:"newest,omitzero"` // of the dispatcher: when the newest detection that it correlated was read
 	Layouts   []int      `json:"layouts,omitempty"`
 	Shards    []Position `json:"shards"`

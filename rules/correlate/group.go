@@ -43,20 +43,41 @@ func (g *group) advance(at int, fired []Firing) []Firing {
 		last := g.line.at(g.hi)
 		g.window.add(last)
 		g.hi++
-		since := last.time - g.span()
-		for g.lo > 0 && g.line.at(g.lo-1).time >= since { // the window was moved back, or lost its end
-			g.lo--
-			g.window.add(g.line.at(g.lo))
-		}
-		for g.line.at(g.lo).time < since {
-			g.window.remove(g.line.at(g.lo))
-			g.lo++
-		}
-		if g.hi > at && last.time <= until {
+		g.settle(last.time - g.span())
+		newest := g.store.rule.risk == nil || g.hi == g.line.len() // a risk is told as it stands now
+		if g.hi > at && last.time <= until && newest {
 			fired = g.look(last, fired)
 		}
 	}
 	return fired
+}
+
+// settle makes the window begin at that time: it was moved on or back, or lost its end.
+func (g *group) settle(since int64) {
+	for g.lo > 0 && g.line.at(g.lo-1).time >= since {
+		g.lo--
+		g.window.add(g.line.at(g.lo))
+	}
+	for g.line.at(g.lo).time < since {
+		g.window.remove(g.line.at(g.lo))
+		g.lo++
+	}
+}
+
+// join puts a late entry into a window that ends at the newest one, without moving it: nobody asks how a risk stood.
+func (g *group) join(at int, e *entry, loud bool, fired []Firing) []Firing {
+	g.line.insert(at, e)
+	if g.hi++; at < g.lo {
+		g.lo++
+	} else {
+		g.window.add(e)
+	}
+	last := g.line.at(g.hi - 1)
+	g.settle(last.time - g.span())
+	if !loud {
+		return fired
+	}
+	return g.look(last, fired)
 }
 
 // look fires if the correlation holds for the window that ends at last. That a window fired is only kept where nothing

@@ -171,3 +171,24 @@ func TestRisk(t *testing.T) {
 		}
 	}
 }
+
+// TestRiskOfABacklog: detections that come in no order at all add up to the same, at the last of them.
+func TestRiskOfABacklog(t *testing.T) {
+	const n = 5000
+	sum := 0.0
+	for i := range n {
+		sum += math.Exp2(-float64(i) / 3600)
+	}
+	risk := &correlate.Risk{Weights: map[soar.Level]float64{soar.Low: 1}, HalfLife: time.Hour, Threshold: sum - 0.1, Quiet: time.Hour}
+	for name, order := range map[string]func(i int) int{"in order": func(i int) int { return i }, "in none": func(i int) int { return (i*7919 + 1) % n }} {
+		state, fired := correlate.New(correlate.Compile(nil, nil, risk), correlate.Usual), []correlate.Firing{}
+		for i := range n {
+			e := at(fmt.Sprint(order(i)), "shop-01", order(i))
+			e.ReadAt = day.Add(2 * time.Hour)
+			fired = append(fired, state.Feed(e)...)
+		}
+		if len(fired) != 1 || fired[0].Trigger.Ref.ID != fmt.Sprint(n-1) || math.Abs(fired[0].Value-sum) > 1e-5 {
+			t.Errorf("%s: %+v, want %g", name, fired, sum)
+		}
+	}
+}

@@ -54,14 +54,17 @@ func (t *store) take(e *Event, member int, newest int64, loud bool, fired []Firi
 		t.over(g.line.at(0))
 		at = max(0, at-1)
 	}
+	t.wheel.put(made, read)
+	t.entries++
+	if t.rule.risk != nil && at < g.line.len() && g.hi == g.line.len() {
+		return g.join(at, made, loud, fired)
+	}
 	g.retreat(at)
 	g.line.insert(at, made)
 	if g.places != nil {
 		place, _ := g.places[member].find(made)
 		g.places[member].insert(place, made)
 	}
-	t.wheel.put(made, read)
-	t.entries++
 	if !loud {
 		return fired
 	}

@@ -72,10 +72,9 @@ func reasonsOf(f correlate.Firing) (lines []string) {
 		lines = append([]string{fmt.Sprintf("risk %.1f", f.Value)}, lines...)
 		return lines[:min(len(lines), maxReasons)]
 	}
-	group := ""
+	words := []string{fmt.Sprintf("%s %s %g of %d within %s", f.Rule.Type, strings.Join(f.Rule.Fields, "+"), f.Value, f.Count, f.Rule.Timespan)}
 	for _, value := range f.Group {
-		group += " " + value.Name + "=" + cut(oneLine(value.Text), maxName)
+		words = append(words, value.Name+"="+cut(value.Text, maxName))
 	}
-	of := strings.Join(f.Rule.Fields, "+")
-	return []string{oneLine(fmt.Sprintf("%s %s %g of %d within %s%s", f.Rule.Type, of, f.Value, f.Count, f.Rule.Timespan, group))}
+	return []string{oneLine(strings.Join(words, " "))}
 }
