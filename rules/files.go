@@ -8,7 +8,7 @@ import (
 )
 
 // notRules are the folders of a source that hold something else.
-var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "regression_data"}
+var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "suppressions", "regression_data"}
 
 // RuleFile is a file in which rules may be.
 type RuleFile struct {

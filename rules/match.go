@@ -28,6 +28,12 @@ type Match struct {
 	Observables               []soar.Observable
 	EventTime                 time.Time // zero if the event names none that can be read
 	Summary                   string    // one printable line of at most 300 bytes
+
+	// Correlate are the values that correlations over the rule group by or count, by field. OnlyFeeds says that the rule
+	// is nothing by itself: correlations are made of it.
+	Correlate map[string]string
+	OnlyFeeds bool
+	Quiet     *Suppression // that fits and lasts longest; nil: none. Whether it still holds the reader decides
 }
 
 // tag keeps the tags, and takes ATT&CK and CVE ids from Sigma's tags.
@@ -212,7 +218,12 @@ func (c *completer) add(rule int) error {
 	if c.seen == nil {
 		c.seen = c.mapping.facts(c.shaped)
 	}
-	c.matches = append(c.matches, c.seen.complete(says, entity))
+	says = c.seen.complete(says, entity)
+	says.Correlate, says.OnlyFeeds = c.correlated(says.Rule.ID, rule < len(c.library.native)), c.library.Correlate.OnlyFeeds(says.Rule.ID)
+	if len(c.library.quiet) > 0 {
+		says.Quiet = c.library.Quiet(says.Rule.ID, says.Entity, func(name string) string { return c.field(name, rule < len(c.library.native)) })
+	}
+	c.matches = append(c.matches, says)
 	return nil
 }
 

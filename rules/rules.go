@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/content"
 	"github.com/sallyport-soar/sallyport/rules/document"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
@@ -33,9 +34,13 @@ type Library struct {
 	program  *engine.Program // of native, then sigma
 	lists    map[string][]string
 	filters  []*sigma.Filter
+	quiet    []*Suppression
+	proofs   []proof
+	risk     *correlate.Risk
 
-	// Correlations are read and kept; nothing evaluates them here.
+	// Correlations are read and kept; Correlate is what evaluates them.
 	Correlations []sigma.Correlation
+	Correlate    *correlate.Set
 }
 
 // sigmaRule is a Sigma rule with what every match of it says.
@@ -59,6 +64,8 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	for _, source := range append([]fs.FS{content.Files}, sources...) {
 		l.readLists(source)
 		l.readMappings(source)
+		l.readSuppressions(source)
+		l.readRisk(source)
 	}
 	if before != nil {
 		l.keepData(before)
@@ -80,6 +87,7 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
 	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
 	l.library.lists, l.library.filters = l.lists, l.filters
+	l.library.risk = l.risk
 	l.compile()
 	return l.library, report
 }
@@ -114,7 +122,7 @@ func (l *loader) keep(before *Library) {
 		}
 	}
 	for _, c := range before.Correlations {
-		if lost(c.File) {
+		if lost(c.File) && !slices.ContainsFunc(l.library.Correlations, func(read sigma.Correlation) bool { return read.ID == c.ID }) {
 			l.library.Correlations = append(l.library.Correlations, c)
 		}
 	}
@@ -128,6 +136,12 @@ func (l *loader) keepData(before *Library) {
 		}
 	}
 	for _, fault := range l.report.Refused {
+		if path.Base(path.Dir(fault.File)) == "suppressions" {
+			l.keepQuiet(before)
+		}
+		if strings.HasSuffix(fault.File, riskFile) {
+			l.risk = before.risk
+		}
 		for id, mapping := range before.mappings {
 			if mapping.file == fault.File { // over the shipped one too
 				l.library.mappings[id] = mapping
@@ -179,6 +193,7 @@ type loader struct {
 	ids      map[string]origin
 	source   int // the one that is read
 	licences *licences
+	risk     *correlate.Risk
 
 	lostLists []string // that are refused
 }
@@ -197,6 +212,7 @@ func (l *loader) join() {
 	var refused []Fault
 	l.library.Correlations, refused = sigma.Refer(all, l.library.Correlations)
 	l.report.Refused = append(l.report.Refused, refused...)
+	l.correlate(all)
 }
 
 func (l *loader) refuse(file string, line int, text, mend string) {
@@ -218,9 +234,15 @@ func (l *loader) readRule(from RuleFile) {
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
 	l.filters = append(l.filters, file.Filters...)
 	for _, c := range file.Correlations {
-		if c.ID == "" || l.admit(c.ID, from.Name, document.Place{Line: c.Line, Column: c.Column}) {
-			l.library.Correlations = append(l.library.Correlations, c)
+		if !l.admit(c.ID, from.Name, document.Place{Line: c.Line, Column: c.Column}) {
+			continue
 		}
+		c.Version = version(from.Text)
+		l.library.Correlations = slices.DeleteFunc(l.library.Correlations, func(read sigma.Correlation) bool { return read.ID == c.ID })
+		l.library.Correlations = append(l.library.Correlations, c)
+	}
+	if len(file.Correlations) > 0 {
+		l.readProofs(from.Name, from.Text)
 	}
 	for _, rule := range file.Rules {
 		if !l.admit(rule.ID, from.Name, rule.Place) {

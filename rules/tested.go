@@ -61,6 +61,9 @@ func Test(source fs.FS) *Trial {
 	for _, rule := range library.sigma {
 		t.sigma(rule, events[place{rule.File, rule.Line}])
 	}
+	for _, c := range library.Correlations {
+		t.correlation(c)
+	}
 	slices.SortStableFunc(t.made.Rules, func(a, b Proved) int { return strings.Compare(a.Rule, b.Rule) })
 	return t.made
 }

@@ -26,7 +26,8 @@ type Cursor struct {
 	Reader    string     `json:"reader"` // stream/<name>, stream/<name>/<slot>-of-<slots>, dispatcher
 	Updated   time.Time  `json:"updated"`
 	Started   time.Time  `json:"started"`
-	Watermark time.Time  `json:"watermark"` // index time; zero: not every shard was read yet
+	Watermark time.Time  `json:"watermark"`       // index time; zero: not every shard was read yet
+	Newest    time.Time  `json:"newest,omitzero"` // of the dispatcher: when the newest detection that it correlated was read
 	Layouts   []int      `json:"layouts,omitempty"`
 	Shards    []Position `json:"shards"`
 }
@@ -62,6 +63,11 @@ func (c *Cursors) Load(ctx context.Context, reader string) (Held, error) {
 
 // Exists reports whether the cursor has ever been saved.
 func (h *Held) Exists() bool { return h.there }
+
+// Same reports whether both are the cursor as it was written at one moment.
+func (h *Held) Same(other Held) bool {
+	return h.there == other.there && h.document.SeqNo == other.document.SeqNo && h.document.PrimaryTerm == other.document.PrimaryTerm
+}
 
 // Save writes the cursor if nobody else has since it was read or saved; else ErrConflict: another reader has the slot.
 // After a broken exchange the outcome is unknown: load again before reading on.

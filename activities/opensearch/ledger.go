@@ -26,14 +26,30 @@ type Ledger struct{ client *Client }
 // NewLedger returns the ledger that the cluster keeps.
 func NewLedger(c *Client) *Ledger { return &Ledger{client: c} }
 
+// matchesIndex keeps what only feeds correlations.
+const matchesIndex = "sallyport-matches"
+
+// CorrelatedPattern is what a reader asks for who wants the ledger and the matches.
+const CorrelatedPattern = LedgerPattern + "," + matchesPattern
+
+// IsMatch reports whether a document of that index is a match that only feeds correlations.
+func IsMatch(index string) bool { return strings.HasPrefix(index, matchesIndex) }
+
+// MonthOf is when the event's index was created, to the month, by where its detection lies; false for a match.
+func MonthOf(ref soar.DetectionRef) (time.Time, bool) {
+	begin, err := time.Parse(month, strings.TrimPrefix(ref.Index, ledgerPrefix))
+	return begin, err == nil
+}
+
 // DetectionRefFor is where a detection belongs: the month in which its event's index was created, never our clock, so
-// that a replay meets its own document.
+// that a replay meets its own document. What only feeds correlations lies among the matches.
 func DetectionRefFor(d soar.Detection, indexCreated time.Time) soar.DetectionRef {
 	sum := sha256.Sum256([]byte(d.Event.IndexUUID + "\x00" + d.Event.ID + "\x00" + d.Rule.ID))
-	return soar.DetectionRef{
-		Index: ledgerPrefix + indexCreated.UTC().Format("2006.01"),
-		ID:    base64.RawURLEncoding.EncodeToString(sum[:]),
+	ref := soar.DetectionRef{Index: ledgerPrefix + indexCreated.UTC().Format(month), ID: base64.RawURLEncoding.EncodeToString(sum[:])}
+	if d.OnlyFeeds {
+		ref.Index = matchesIndex
 	}
+	return ref
 }
 
 // Entry is a detection and the creation date of its event's index.
@@ -77,6 +93,7 @@ func (l *Ledger) Write(ctx context.Context, entries []Entry) (written int, err e
 func stripped(d soar.Detection) soar.Detection {
 	return soar.Detection{
 		Rule: d.Rule, Stream: d.Stream, Event: d.Event, EventTime: d.ReadAt, ReadAt: d.ReadAt, Entity: d.Entity, Opens: d.Opens, Late: d.Late,
+		Correlate: d.Correlate, OnlyFeeds: d.OnlyFeeds, SuppressedBy: d.SuppressedBy,
 		Summary: "the ledger refused this detection's details; see the event",
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // matchesPattern is what rules matched that only feed correlations.
-const matchesPattern = "sallyport-matches*"
+const matchesPattern = matchesIndex + "*"
 
 // InboxIndex is where events are kept that other systems sent.
 const InboxIndex = "sallyport-inbox"

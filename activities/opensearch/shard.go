@@ -106,13 +106,13 @@ func (c shardCopy) primary(index, uuid string, number int) (Shard, bool) {
 }
 
 // ReadPage reads, from the primary alone, the documents of a shard with after < _seq_no <= upto, at most size of them
-// (10,000 at most), in order. What is not visible yet is not among them.
-func (c *Client) ReadPage(ctx context.Context, s Shard, after, upto int64, size int) ([]Hit, error) {
+// (10,000 at most), in order. What is not visible yet is not among them. More query clauses leave out what they don't fit.
+func (c *Client) ReadPage(ctx context.Context, s Shard, after, upto int64, size int, more ...any) ([]Hit, error) {
 	body := map[string]any{
 		"size": size, "track_total_hits": false, "seq_no_primary_term": true, "version": true,
-		"query": map[string]any{"bool": map[string]any{"filter": []any{
+		"query": map[string]any{"bool": map[string]any{"filter": append([]any{
 			map[string]any{"range": map[string]any{"_seq_no": map[string]int64{"gt": after, "lte": upto}}},
-		}}},
+		}, more...)}},
 		"sort": []any{map[string]string{"_seq_no": "asc"}},
 	}
 	var page Result

@@ -128,6 +128,14 @@ type Detection struct {
 	SuppressedBy string       `json:"suppressed_by,omitempty"` // id of the suppression or allow-list entry that kept it quiet
 	IncidentID   string       `json:"incident_id,omitempty"`   // set by the incident that claimed it
 	Claim        int          `json:"claim,omitempty"`         // by which of its claims, so that it counts once
+
+	// What correlations need: the values that they group by or count, by field; whether the rule is nothing by itself, so
+	// that this lies among the matches; and, of a correlation's own detection, the newest of what it is made of, and why
+	// it fired, line by line.
+	Correlate map[string]string `json:"correlate,omitempty"`
+	OnlyFeeds bool              `json:"only_feeds,omitempty"`
+	From      []DetectionRef    `json:"from,omitempty"`
+	Reasons   []string          `json:"reasons,omitempty"`
 }
 
 // DetectionRef is where a detection lies in the ledger.

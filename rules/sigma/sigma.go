@@ -3,6 +3,7 @@
 package sigma
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -155,7 +156,7 @@ func (p *ruleParser) rule(tree *document.Node) (*Rule, error) {
 		return nil, &fault{tree.Place, "the rule has no title", "add title:"}
 	}
 	if rule.ID == "" {
-		rule.ID = rule.Title
+		rule.ID = cmp.Or(rule.Name, rule.Title)
 	}
 	if rule.Level == "" {
 		rule.Level = "medium"

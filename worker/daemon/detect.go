@@ -38,7 +38,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 		Matcher: func(stream detect.Stream) (detect.Matcher, error) {
 			return detect.NewRuleMatcher(live, stream, metrics, d.log)
 		},
-		Metrics: metrics, Log: d.log, Now: time.Now,
+		Rules: live, Metrics: metrics, Log: d.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

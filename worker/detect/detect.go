@@ -2,7 +2,7 @@
 //
 // Reading order: tail.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, then dispatch.go (the
-// ledger becomes incidents) with shape.go and overload.go.
+// ledger becomes incidents) with correlate.go and firing.go (detections become more), shape.go and overload.go.
 package detect
 
 import (
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -17,6 +18,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules"
 )
 
 // Matcher tries the rules of a stream on an event. It is safe for one goroutine at a time per call.
@@ -40,19 +42,21 @@ type Signaller interface {
 	SignalOpenIncident(ctx context.Context, news activities.News) (open bool, err error)
 }
 
-// Parts are what a Detect is made of. All but Log and Now must be set.
+// Parts are what a Detect is made of. All but Rules, Log and Now must be set.
 type Parts struct {
 	Config    Config
 	State     *opensearch.Client                   // keeps cursors and ledger
 	Clusters  map[string]*opensearch.Client        // that streams name
 	Matcher   func(stream Stream) (Matcher, error) // asked at each lease term
+	Rules     *rules.Live                          // whose correlations are dispatched; nil: none are
 	Signaller Signaller
 	Metrics   *Metrics
 	Log       *slog.Logger
 	Now       func() time.Time
 }
 
-// Detect carries out the steps of role detect. It keeps nothing between two calls but how its readers fare.
+// Detect carries out the steps of role detect. It keeps nothing between two calls but how its readers fare, and what
+// correlations remember.
 type Detect struct {
 	Parts
 	streams map[string]Stream
@@ -60,6 +64,9 @@ type Detect struct {
 	ledger  *opensearch.Ledger
 	tokens  *opensearch.Tokens
 	pulse   pulse
+
+	mu     sync.Mutex
+	memory *memory // of the dispatcher, between two lease terms
 }
 
 // New returns the role's steps; it checks the config and that every stream's cluster and mapping are there.

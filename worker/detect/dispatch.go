@@ -27,8 +27,7 @@ const (
 	joinAgain   = 10 * time.Second // before an entity without an incident is asked about again for what only joins
 )
 
-// dispatcher is one lease term of the one dispatcher. Suppression and correlation will stand between decode and
-// enqueue; what correlates becomes a detection of its own.
+// dispatcher is one lease term of the one dispatcher.
 type dispatcher struct {
 	*tail
 	d      *Detect
@@ -36,6 +35,7 @@ type dispatcher struct {
 	queues map[string]*queue
 	said   time.Time // the hour for which an overload was reported
 	term   activities.DispatchTerm
+	memory *memory
 	total  int  // detections that wait
 	spent  bool // no token was left in this pass
 }
@@ -56,9 +56,11 @@ func (d *Detect) Dispatch(ctx context.Context, in activities.DispatchRequest) (a
 		return activities.DispatchTerm{}, retryable{fmt.Errorf("dispatch: %w", err)}
 	}
 	p := d.newDispatcher(held)
+	p.memory = d.takeMemory(held)
 	if err := p.run(ctx); err != nil {
 		return p.term, retryable{fmt.Errorf("dispatch: %w", err)}
 	}
+	d.keepMemory(p.memory, p.held)
 	return p.term, nil
 }
 
@@ -68,7 +70,7 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 	gather(positions, held.Shards, 1, 0)
 	nothing := func(int) {}
 	p.tail = &tail{
-		client: d.State, pattern: opensearch.LedgerPattern, page: ledgerPage, lag: 0, now: d.Now, log: d.Log.With("reader", dispatcherReader),
+		client: d.State, pattern: opensearch.CorrelatedPattern, page: ledgerPage, lag: 0, now: d.Now, log: d.Log.With("reader", dispatcherReader),
 		owns: func(shardKey) bool { return true }, sink: p.take, save: p.saveCursor,
 		gone: func(context.Context, *opensearch.Position) error { return nil },
 		count: counts{
@@ -83,7 +85,7 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 
 func (p *dispatcher) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if p.total < maxWaiting {
+		if p.total < maxWaiting && p.ready(ctx) {
 			err := p.poll(ctx)
 			switch {
 			case ctx.Err() != nil:
@@ -110,13 +112,23 @@ func (p *dispatcher) run(ctx context.Context) error {
 	return p.store(ctx)
 }
 
-// take sorts a page of the ledger into queues. Documents that an incident claimed come again, since a claim writes them;
-// they are passed over.
-func (p *dispatcher) take(_ context.Context, position *opensearch.Position, hits []opensearch.Hit) error {
-	for _, hit := range hits {
-		var detection soar.Detection
-		if err := json.Unmarshal(hit.Source, &detection); err != nil || detection.Entity.Name == "" {
+// take feeds a page of the ledger or the matches to the correlations, and when what fires is written, sorts the ledger's
+// into queues. Documents that an incident claimed come again, since a claim writes them; they are passed over.
+func (p *dispatcher) take(ctx context.Context, position *opensearch.Position, hits []opensearch.Hit) error {
+	read := make([]soar.Detection, len(hits))
+	for i, hit := range hits {
+		if err := json.Unmarshal(hit.Source, &read[i]); err != nil || read[i].Entity.Name == "" {
 			p.log.Error("ledger document is not one that Sallyport wrote", "index", hit.Index, "id", hit.ID)
+			read[i] = soar.Detection{}
+			continue
+		}
+		p.correlate(hit, read[i])
+	}
+	if err := p.writeFired(ctx); err != nil {
+		return err
+	}
+	for i, detection := range read {
+		if detection.Entity.Name == "" || opensearch.IsMatch(hits[i].Index) {
 			continue
 		}
 		p.term.Detections++
@@ -124,7 +136,7 @@ func (p *dispatcher) take(_ context.Context, position *opensearch.Position, hits
 			continue
 		}
 		p.enqueue(detection, waitingRef{
-			ref: soar.DetectionRef{Index: hit.Index, ID: hit.ID}, key: shardKey{position.UUID, position.Shard}, seq: hit.SeqNo,
+			ref: soar.DetectionRef{Index: hits[i].Index, ID: hits[i].ID}, key: shardKey{position.UUID, position.Shard}, seq: hits[i].SeqNo,
 		})
 	}
 	return nil
@@ -249,7 +261,7 @@ func (p *dispatcher) start(ctx context.Context, q *queue, batch []waitingRef) er
 
 // saveCursor saves each position, but before the oldest detection of its shard that still waits.
 func (p *dispatcher) saveCursor(ctx context.Context) error {
-	p.held.Updated = p.now().UTC()
+	p.held.Updated, p.held.Newest = p.now().UTC(), p.memory.newest(p.held.Newest)
 	p.held.Shards = sortedPositions(p.positions)
 	oldest := map[shardKey]int64{}
 	for _, q := range p.queues {

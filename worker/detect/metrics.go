@@ -2,7 +2,8 @@ package detect
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream, sallyport_dispatch or sallyport_rules.
+// Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream, sallyport_dispatch,
+// sallyport_correlate or sallyport_rules.
 type Metrics struct {
 	documents   *prometheus.CounterVec
 	detections  *prometheus.CounterVec
@@ -31,6 +32,12 @@ type Metrics struct {
 	unsignalled prometheus.Counter
 	rules       prometheus.Gauge
 	refused     prometheus.Gauge
+	matches     *prometheus.CounterVec
+	fired       *prometheus.CounterVec
+	silent      *prometheus.CounterVec
+	evicted     *prometheus.CounterVec
+	tooLate     *prometheus.CounterVec
+	remembered  prometheus.Gauge
 }
 
 // Kinds of signals.
@@ -73,6 +80,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		closed:     gauge("sallyport_stream_closed_shards", "Shards of closed indices that were not read to their end; the watermark stands until they are opened or deleted.", "stream", "slot"),
 		unseen:     gauge("sallyport_stream_unseen_patterns", "Parts of the stream's index pattern that match no open index; the watermark stands meanwhile.", "stream", "slot"),
 		watermark:  gauge("sallyport_stream_watermark_timestamp_seconds", "All that was acknowledged before this time has been evaluated.", "stream", "slot"),
+		matches:    counter("sallyport_stream_matches_total", "Matches of rules that only feed correlations, new among the matches.", "stream"),
+		fired:      counter("sallyport_correlate_fired_total", "Firings of a correlation that were written, those that only feed others included.", "rule"),
+		silent:     counter("sallyport_correlate_silent_total", "Firings of a correlation within its silence.", "rule"),
+		evicted:    counter("sallyport_correlate_evicted_total", "Events that a correlation forgot before their time, because its memory is bounded.", "rule"),
+		tooLate:    counter("sallyport_correlate_late_total", "Events that came to a correlation after their time.", "rule"),
 		signals:    counter("sallyport_dispatch_signals_total", "Signals to incidents.", "kind"),
 		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sallyport_stream_lateness_seconds", Help: "From an event's time to its reading, for events that matched.",
@@ -84,7 +96,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	m.rules = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_rules_loaded", Help: "Rules in use."})
 	m.refused = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_rules_refused", Help: "Faults of rule files when they were last read; such a file's rules stay as they were before."})
-	registry.MustRegister(m.lateness, m.waiting, m.overload, m.unsignalled, m.rules, m.refused)
+	m.remembered = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_correlate_entries", Help: "Events in the memory of correlations, each once for every correlation that it feeds."})
+	registry.MustRegister(m.remembered, m.lateness, m.waiting, m.overload, m.unsignalled, m.rules, m.refused)
 	for _, kind := range []string{kindStarted, kindJoined, kindNothingOpen} {
 		m.signals.WithLabelValues(kind)
 	}

@@ -73,6 +73,10 @@ func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 		found[i] = soar.Detection{
 			Rule: m.Rule, EventTime: m.EventTime, Entity: m.Entity, Asset: m.Asset, Observables: m.Observables,
 			Tactics: m.Tactics, Techniques: m.Techniques, CVEs: m.CVEs, Summary: m.Summary, Opens: m.Opens,
+			Correlate: m.Correlate, OnlyFeeds: m.OnlyFeeds,
+		}
+		if m.Quiet.Holds(time.Now()) {
+			found[i].SuppressedBy = m.Quiet.ID
 		}
 	}
 	return found, nil

@@ -142,15 +142,26 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 	if position.Created.IsZero() { // it decides the ledger's month
 		return errors.New("index was deleted while it was read")
 	}
-	var entries []opensearch.Entry
+	var entries, matches []opensearch.Entry
 	for _, hit := range hits {
-		entries = append(entries, s.evaluate(position, hit)...)
+		for _, entry := range s.evaluate(position, hit) {
+			if entry.Detection.OnlyFeeds {
+				matches = append(matches, entry)
+			} else {
+				entries = append(entries, entry)
+			}
+		}
+	}
+	fed, err := s.d.ledger.Write(ctx, matches)
+	if err != nil {
+		return err
 	}
 	written, err := s.d.ledger.Write(ctx, entries)
 	if err != nil {
 		return err
 	}
 	m, name := s.d.Metrics, s.stream.Name
+	m.matches.WithLabelValues(name).Add(float64(fed))
 	m.documents.WithLabelValues(name).Add(float64(len(hits)))
 	m.detections.WithLabelValues(name).Add(float64(written))
 	m.duplicates.WithLabelValues(name).Add(float64(len(entries) - written))
