@@ -1,8 +1,9 @@
 // Package detect reads streams of events, matches rules on them, keeps what matched in the ledger and tells incidents.
 //
 // Reading order: tail.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
-// stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, then dispatch.go (the
-// ledger becomes incidents) with shape.go and overload.go.
+// stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, coverage.go (how a stream
+// stands, from unread.go, stall.go, past.go and lateness.go), then dispatch.go (the ledger becomes incidents) with shape.go
+// and overload.go.
 package detect
 
 import (
@@ -28,6 +29,8 @@ type Matcher interface {
 	// MatchAlone is Match for an event on which Match panicked: each rule by itself, so that the one with the bug drops
 	// no other. It tells of that rule.
 	MatchAlone(source []byte) ([]soar.Detection, error)
+	// EventTime is when the event happened, as its mapping says; zero if it names no time that can be read.
+	EventTime(source []byte) time.Time
 }
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.

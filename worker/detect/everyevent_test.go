@@ -27,6 +27,12 @@ func (r everyEvent) Match(source []byte) ([]soar.Detection, error) {
 	return r.MatchAlone(source)
 }
 
+func (everyEvent) EventTime(source []byte) time.Time {
+	var e event
+	_ = json.Unmarshal(source, &e)
+	return e.Time
+}
+
 func (everyEvent) MatchAlone(source []byte) ([]soar.Detection, error) {
 	var e event
 	if err := json.Unmarshal(source, &e); err != nil {

@@ -23,6 +23,7 @@ const (
 
 // evaluate tries the rules on one event. An event that can't be read is counted and named, and never stops the shard.
 func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []opensearch.Entry {
+	now := s.now().UTC()
 	found, err := s.match(hit.Source)
 	if err != nil {
 		reason := "unreadable"
@@ -33,11 +34,12 @@ func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []ope
 		s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "error", err)
 		return nil
 	}
+	s.observeTime(s.matcher.EventTime(hit.Source), now)
 	entries := make([]opensearch.Entry, len(found))
 	for i, detection := range found {
 		detection.Stream = s.stream.Name
 		detection.Event = soar.EventRef{IndexUUID: position.UUID, Index: hit.Index, ID: hit.ID}
-		detection.ReadAt = s.now().UTC()
+		detection.ReadAt = now
 		s.complete(&detection)
 		entries[i] = opensearch.Entry{Detection: detection, IndexCreated: position.Created}
 	}
@@ -67,14 +69,26 @@ func guarded(match func([]byte) ([]soar.Detection, error), source []byte) (found
 	return match(source)
 }
 
+// usable reports whether an event's time can be one.
+func usable(at, now time.Time) bool { return at.Year() >= 1980 && at.Sub(now) <= skew }
+
+// observeTime counts how late an event was read after it had happened.
+func (s *slot) observeTime(at, now time.Time) {
+	if !usable(at, now) {
+		s.d.Metrics.timeless.WithLabelValues(s.stream.Name).Inc()
+		return
+	}
+	late := max(0, now.Sub(at))
+	s.d.Metrics.lateness.WithLabelValues(s.stream.Name).Observe(late.Seconds())
+	observeLateness(&s.lateness, now, late)
+}
+
 // complete bounds what the event says and decides what only the reader knows.
 func (s *slot) complete(d *soar.Detection) {
 	m, name := s.d.Metrics, s.stream.Name
-	if d.EventTime.Year() < 1980 || d.EventTime.Sub(d.ReadAt) > skew {
-		m.timeless.WithLabelValues(name).Inc()
+	if !usable(d.EventTime, d.ReadAt) {
 		d.EventTime = d.ReadAt
 	}
-	m.lateness.WithLabelValues(name).Observe(max(0, d.ReadAt.Sub(d.EventTime).Seconds()))
 	if d.Late = d.ReadAt.Sub(d.EventTime) > s.stream.LateAfter; d.Late {
 		m.late.WithLabelValues(name).Inc()
 	}

@@ -26,11 +26,11 @@ var errMoved = errors.New("primary moved while a hole was being checked")
 
 // pace is how hard one shard may be asked.
 type pace struct {
-	size    int
-	resume  time.Time
-	fails   int
-	waiting time.Time // since when something is unread
-	shown   int64     // up to here a refresh, begun after this look, has shown everything
+	size   int
+	resume time.Time
+	fails  int
+	unread []sight // looks that showed what is unread still, oldest first
+	shown  int64   // up to here a refresh, begun after this look, has shown everything
 }
 
 // readAll gives each shard its turn until none has more to read, or it is time to look again. It reports whether
@@ -52,6 +52,7 @@ func (t *tail) readAll(ctx context.Context, look sighting) error {
 			}
 			if err != nil && ctx.Err() == nil {
 				t.count.failures()
+				t.stalls.add(shard.Index, shard.Number, err.Error())
 				errs = append(errs, fmt.Errorf("%s[%d]: %w", shard.Index, shard.Number, err))
 			}
 			if more && ctx.Err() == nil {
@@ -75,6 +76,7 @@ func (t *tail) pace(key shardKey) *pace {
 func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) (more bool, err error) {
 	position, pace := t.positions[keyOf(s)], t.pace(keyOf(s))
 	if t.now().Before(pace.resume) {
+		t.stalls.keep(s.Index, s.Number)
 		return false, nil
 	}
 	for range pagesPerTurn {
@@ -86,7 +88,7 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 			return false, err
 		}
 		if holes := upto - position.Seq - int64(len(hits)); holes > 0 {
-			shown, err := t.prove(ctx, s, target, pace)
+			shown, err := t.prove(ctx, s, target, position, pace)
 			if err != nil {
 				return false, err
 			}
@@ -94,6 +96,7 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 				continue // refreshed now: ask again
 			}
 			t.count.holes(int(holes))
+			position.Holes += holes
 		}
 		if err := t.sink(ctx, position, hits); err != nil {
 			return false, err
@@ -110,7 +113,7 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 
 // prove says whether a hole below target holds no document: a refresh that began after target was read came before the
 // search, and the copy that answered is still the primary. The first time it only refreshes.
-func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, pace *pace) (shown bool, err error) {
+func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, position *opensearch.Position, pace *pace) (shown bool, err error) {
 	if pace.shown >= target {
 		return true, t.stillPrimary(ctx, s)
 	}
@@ -118,6 +121,7 @@ func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, pace
 		return false, err
 	}
 	t.count.refreshes(1)
+	position.Refreshes++
 	pace.shown = target
 	return false, nil
 }

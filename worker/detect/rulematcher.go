@@ -56,6 +56,9 @@ func (r ruleMatcher) MatchAlone(source []byte) ([]soar.Detection, error) {
 	return detections(r.rules.MatchAlone(source))
 }
 
+// EventTime implements Matcher.
+func (r ruleMatcher) EventTime(source []byte) time.Time { return r.rules.EventTime(source) }
+
 func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func (d *Detect) head(ctx context.Context, client *opensearch.Client, stream Str
 			return head, err
 		}
 		if !head.Exists() {
-			head.Started = d.Now().UTC()
+			head.Started, head.From = d.Now().UTC(), stream.From
 			if head.Shards, err = baseline(ctx, client, stream); err != nil {
 				return head, err
 			}
