@@ -9,7 +9,7 @@ import (
 // How fine the past of a watermark is kept: two marks are never closer than finest, nor than a finestShare of their age.
 // So a year takes some 400 marks.
 const (
-	finest      = 5 * time.Second
+	finest      = time.Second
 	finestShare = 32
 )
 

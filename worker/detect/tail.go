@@ -168,7 +168,7 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 		return look, err
 	}
 	for _, part := range unseen {
-		t.stalls.add(part, -1, "no index matches")
+		t.stalls.add(part, -1, "no open index matches")
 	}
 	look.complete = missing == 0 && len(unseen) == 0
 	t.count.missing(missing)
