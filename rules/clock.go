@@ -31,15 +31,15 @@ func (m *Matcher) EventTime(source []byte) time.Time {
 // EventTime is Matcher.EventTime with the library in use.
 func (m *LiveMatcher) EventTime(source []byte) time.Time { return m.of.Load().EventTime(source) }
 
-// TimePaths are where a mapping's events hold their time, the one that counts first first. For Auto there are none: each
+// TimePaths are where the mapping's events hold their time, the one that counts first first. For Auto there are none: each
 // event's shape says where.
-func (l *Library) TimePaths(mapping string) (paths []string) {
-	m := l.mappings[mapping]
-	if m == nil {
+func (m *LiveMatcher) TimePaths() (paths []string) {
+	mapping := m.of.Load().mapping
+	if mapping == nil {
 		return nil
 	}
-	for _, name := range m.Time {
-		paths = append(paths, m.Fields[name].Path)
+	for _, name := range mapping.Time {
+		paths = append(paths, mapping.Fields[name].Path)
 	}
 	return paths
 }

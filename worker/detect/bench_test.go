@@ -23,6 +23,8 @@ func (noRule) MatchAlone([]byte) ([]soar.Detection, error) { return nil, nil }
 
 func (noRule) EventTime([]byte) time.Time { return time.Time{} }
 
+func (noRule) TimePaths() []string { return nil }
+
 func (noRule) Match([]byte) ([]soar.Detection, error) { return nil, nil }
 
 // BenchmarkReader reads the same index of a real server bare, page by page with the same client, and by the reader; it

@@ -31,6 +31,8 @@ type Matcher interface {
 	MatchAlone(source []byte) ([]soar.Detection, error)
 	// EventTime is when the event happened, as its mapping says; zero if it names no time that can be read.
 	EventTime(source []byte) time.Time
+	// TimePaths are the fields that hold it, the one that counts first first; none where each event's shape says which.
+	TimePaths() []string
 }
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.

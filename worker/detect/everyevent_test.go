@@ -33,6 +33,8 @@ func (everyEvent) EventTime(source []byte) time.Time {
 	return e.Time
 }
 
+func (everyEvent) TimePaths() []string { return []string{"time"} }
+
 func (everyEvent) MatchAlone(source []byte) ([]soar.Detection, error) {
 	var e event
 	if err := json.Unmarshal(source, &e); err != nil {

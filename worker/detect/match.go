@@ -24,6 +24,9 @@ const (
 // evaluate tries the rules on one event. An event that can't be read is counted and named, and never stops the shard.
 func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []opensearch.Entry {
 	now := s.now().UTC()
+	if s.tooEarly(position.From, hit) {
+		return nil
+	}
 	found, err := s.match(hit.Source)
 	if err != nil {
 		reason := "unreadable"
@@ -71,6 +74,19 @@ func guarded(match func([]byte) ([]soar.Detection, error), source []byte) (found
 
 // usable reports whether an event's time can be one.
 func usable(at, now time.Time) bool { return at.Year() >= 1980 && at.Sub(now) <= skew }
+
+// tooEarly reports whether an event is left out by the stream's from. One without a time is not.
+func (s *slot) tooEarly(from *opensearch.From, hit opensearch.Hit) bool {
+	if from == nil || hit.SeqNo > from.Upto {
+		return false
+	}
+	at := s.matcher.EventTime(hit.Source)
+	early := !at.IsZero() && at.Before(from.Time)
+	if early {
+		s.d.Metrics.before.WithLabelValues(s.stream.Name).Inc()
+	}
+	return early
+}
 
 // observeTime counts how late an event was read after it had happened.
 func (s *slot) observeTime(at, now time.Time) {

@@ -17,6 +17,7 @@ type Metrics struct {
 	unreadable  *prometheus.CounterVec
 	ruleFaults  *prometheus.CounterVec
 	timeless    *prometheus.CounterVec
+	before      *prometheus.CounterVec
 	holes       *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
 	rewinds     *prometheus.CounterVec
@@ -68,6 +69,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		unreadable: counter("sallyport_stream_unreadable_total", "Events that no rule could be tried on; each is named in the log.", "stream", "reason"),
 		ruleFaults: counter("sallyport_stream_rule_faults_total", "Events on which a rule's condition failed, so that the rule matched nothing; each rule is named in the log.", "rule"),
 		timeless:   counter("sallyport_stream_timeless_total", "Events without the mapped time, or with one that can't be; the time of reading stands in for a detection's.", "stream"),
+		before:     counter("sallyport_stream_before_total", "Events that happened before the time that the stream begins at (from), and that are not evaluated.", "stream"),
 		holes:      counter("sallyport_stream_holes_total", "Sequence numbers without a document, proved by a refresh.", "stream"),
 		refreshes:  counter("sallyport_stream_refreshes_total", "Refreshes forced at holes.", "stream"),
 		rewinds:    counter("sallyport_stream_rewinds_total", "Shards read again because their history changed.", "stream"),
@@ -109,7 +111,7 @@ func (m *Metrics) Rules(loaded, refused int) {
 // begin shows a stream's counters from 0 on: Prometheus sees no increase in a counter that appears with its first event,
 // so the alert for a loss would sleep through the first one.
 func (m *Metrics) begin(stream string) {
-	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.timeless, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
+	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.timeless, m.before, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
 		c.WithLabelValues(stream)
 	}
 }

@@ -102,6 +102,9 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 			return false, err
 		}
 		position.Seq, t.dirty = upto, true
+		if position.From != nil && upto >= position.From.Upto {
+			position.From = nil
+		}
 		if t.now().Sub(t.saved) >= saveEvery {
 			if err := t.store(ctx); err != nil {
 				return false, err

@@ -59,6 +59,9 @@ func (r ruleMatcher) MatchAlone(source []byte) ([]soar.Detection, error) {
 // EventTime implements Matcher.
 func (r ruleMatcher) EventTime(source []byte) time.Time { return r.rules.EventTime(source) }
 
+// TimePaths implements Matcher.
+func (r ruleMatcher) TimePaths() []string { return r.rules.TimePaths() }
+
 func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 	if err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 	if err != nil {
 		return nil, err
 	}
-	head, err := d.head(ctx, client, stream)
+	head, err := d.head(ctx, client, stream, matcher.TimePaths())
 	if err != nil {
 		return nil, err
 	}
