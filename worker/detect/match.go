@@ -27,17 +27,13 @@ func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []ope
 	if s.tooEarly(position.From, hit) {
 		return nil
 	}
-	found, err := s.match(hit.Source)
+	found, err := s.match(hit)
 	if err != nil {
-		reason := "unreadable"
-		if errors.Is(err, errPanic) {
-			reason = "panic"
-		}
-		s.d.Metrics.unreadable.WithLabelValues(s.stream.Name, reason).Inc()
-		s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "error", err)
+		s.d.Metrics.unreadable.WithLabelValues(s.stream.Name, reasonOf(err)).Inc()
+		s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "seq", hit.SeqNo, "error", err)
 		return nil
 	}
-	s.observeTime(s.matcher.EventTime(hit.Source), now)
+	s.observeTime(hit, now)
 	entries := make([]opensearch.Entry, len(found))
 	for i, detection := range found {
 		detection.Stream = s.stream.Name
@@ -49,17 +45,38 @@ func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []ope
 	return entries
 }
 
-// errPanic says that the matcher has a bug that this event meets.
-var errPanic = errors.New("matcher panicked")
+// errPanic says that the matcher has a bug that this event meets; errNoSource that the index keeps none.
+var (
+	errPanic    = errors.New("matcher panicked")
+	errNoSource = errors.New("the document has no _source: its index does not keep it")
+)
+
+// reasonOf is the metric's word for what is wrong with an event.
+func reasonOf(err error) string {
+	for word, wrong := range map[string]error{
+		"panic": errPanic, "no_source": errNoSource, "too_large": opensearch.ErrTooLarge, "unparsable": opensearch.ErrUnparsable,
+	} {
+		if errors.Is(err, wrong) {
+			return word
+		}
+	}
+	return "unreadable"
+}
 
 // match tries every rule. A rule must not take the reader down, nor the other rules of its event: when one panics, each
 // is tried by itself.
-func (s *slot) match(source []byte) ([]soar.Detection, error) {
-	found, err := guarded(s.matcher.Match, source)
+func (s *slot) match(hit opensearch.Hit) ([]soar.Detection, error) {
+	switch {
+	case hit.Withheld != nil:
+		return nil, hit.Withheld
+	case len(hit.Source) == 0:
+		return nil, errNoSource
+	}
+	found, err := guarded(s.matcher.Match, hit.Source)
 	if !errors.Is(err, errPanic) {
 		return found, err
 	}
-	return guarded(s.matcher.MatchAlone, source)
+	return guarded(s.matcher.MatchAlone, hit.Source)
 }
 
 // guarded turns a panic into an error.
@@ -88,15 +105,32 @@ func (s *slot) tooEarly(from *opensearch.From, hit opensearch.Hit) bool {
 	return early
 }
 
-// observeTime counts how late an event was read after it had happened.
-func (s *slot) observeTime(at, now time.Time) {
+// observeTime counts how late an event was read after it had happened. One without a time that can be is counted and
+// named: its rules were tried.
+func (s *slot) observeTime(hit opensearch.Hit, now time.Time) {
+	at := s.matcher.EventTime(hit.Source)
 	if !usable(at, now) {
 		s.d.Metrics.timeless.WithLabelValues(s.stream.Name).Inc()
+		if s.timeless = append(s.timeless, hit.Index+"/"+hit.ID); len(s.timeless) > mostNamed {
+			s.timeless = s.timeless[:mostNamed]
+		}
 		return
 	}
 	late := max(0, now.Sub(at))
 	s.d.Metrics.lateness.WithLabelValues(s.stream.Name).Observe(late.Seconds())
 	observeLateness(&s.lateness, now, late)
+}
+
+// mostNamed bounds the events that one line of the log names: a stream with the wrong mapping has no other.
+const mostNamed = 20
+
+// sayTimeless names the events of a page that have no usable time.
+func (s *slot) sayTimeless() {
+	if len(s.timeless) == 0 {
+		return
+	}
+	s.log.Warn("events have no time that can be: the time of reading stands in", "events", s.timeless, "named_at_most", mostNamed)
+	s.timeless = nil
 }
 
 // complete bounds what the event says and decides what only the reader knows.

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 )
 
-// smallestPage is what pages are halved down to when the server asks for less; an answer that is too large to hold is
-// halved further, to one document.
+// smallestPage is what pages are halved down to when the server asks for less; a page that can't be taken is halved
+// further, to one document.
 const smallestPage = 50
 
 // How shards share a reader that is behind: each gets a turn of so many pages, and after so long the checkpoints are
@@ -129,9 +129,18 @@ func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, posi
 	return false, nil
 }
 
-// readWindow reads one page and says up to which sequence number it speaks.
+// readWindow reads one page and says up to which sequence number it speaks. A page that can't be taken is asked for again
+// at half its size, down to one.
 func (t *tail) readWindow(ctx context.Context, s opensearch.Shard, after, target int64, pace *pace) (hits []opensearch.Hit, upto int64, err error) {
-	hits, err = t.client.ReadPage(ctx, s, after, target, pace.size)
+	for {
+		if hits, err = t.client.ReadPage(ctx, s, after, target, pace.size); !untaken(err) || pace.size == 1 {
+			break
+		}
+		pace.size /= 2
+	}
+	if untaken(err) {
+		hits, err = t.withhold(ctx, s, after, target)
+	}
 	if err != nil {
 		pace.slow(err, t.now())
 		return nil, 0, err
@@ -151,15 +160,33 @@ func (t *tail) readWindow(ctx context.Context, s opensearch.Shard, after, target
 	return hits, upto, nil
 }
 
+// untaken says that a page came and can't be taken as it is.
+func untaken(err error) bool {
+	return errors.Is(err, opensearch.ErrTooLarge) || errors.Is(err, opensearch.ErrUnparsable)
+}
+
+// withhold asks once more for a single event that could not be taken. If that is the event's own fault, its name alone
+// goes on, so that it is counted and stops nobody.
+func (t *tail) withhold(ctx context.Context, s opensearch.Shard, after, target int64) ([]opensearch.Hit, error) {
+	hits, why := t.client.ReadPage(ctx, s, after, target, 1)
+	if !untaken(why) {
+		return hits, why
+	}
+	hits, err := t.client.NameNext(ctx, s, after, target)
+	if err == nil && len(hits) != 1 {
+		err = why
+	}
+	for i := range hits {
+		hits[i].Withheld = why
+	}
+	return hits, err
+}
+
 // slow halves the page and waits when the server asks for less; a failing shard is left alone for a while.
 func (p *pace) slow(err error, now time.Time) {
 	p.fails = min(p.fails+1, 6)
 	if opensearch.Overloaded(err) {
-		least := smallestPage
-		if errors.Is(err, opensearch.ErrTooLarge) {
-			least = 1
-		}
-		p.size = min(p.size, max(least, p.size/2))
+		p.size = min(p.size, max(smallestPage, p.size/2))
 		wait := time.Duration(1<<p.fails) * 250 * time.Millisecond
 		p.resume = now.Add(wait/2 + rand.N(wait/2))
 	}

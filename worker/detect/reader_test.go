@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -34,6 +35,8 @@ type bench struct {
 	registry  *prometheus.Registry
 	metrics   *detect.Metrics
 	matcher   detect.Matcher
+	log       io.Writer // of the reader
+	now       func() time.Time
 }
 
 func newBench(t *testing.T, options ...opensearchtest.Option) *bench {
@@ -51,7 +54,7 @@ func openBench(t *testing.T, server *opensearchtest.Server, address, prefix stri
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	return &bench{T: t, server: server, client: client, address: address, prefix: prefix, signaller: newIncidents(), registry: registry, metrics: detect.NewMetrics(registry), matcher: everyEvent{}}
+	return &bench{T: t, server: server, client: client, address: address, prefix: prefix, signaller: newIncidents(), registry: registry, metrics: detect.NewMetrics(registry), matcher: everyEvent{}, log: t.Output(), now: time.Now}
 }
 
 // stream is the tests' stream: quick polls.
@@ -67,8 +70,8 @@ func (b *bench) stream(change ...func(*detect.Stream)) detect.Stream {
 func (b *bench) detect(config detect.Config) *detect.Detect {
 	b.Helper()
 	d, err := detect.New(detect.Parts{
-		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
-		Log:     slog.New(slog.NewTextHandler(b.Output(), nil)),
+		Config: config, State: b.client, Now: b.now, Signaller: b.signaller, Metrics: b.metrics,
+		Log:     slog.New(slog.NewTextHandler(b.log, nil)),
 		Matcher: func(string) (detect.Matcher, error) { return b.matcher, nil },
 	})
 	if err != nil {

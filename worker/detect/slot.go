@@ -26,6 +26,7 @@ type slot struct {
 	unseen  string // parts of the pattern that match no index
 
 	lateness opensearch.Lateness
+	timeless []string // events of this page without a usable time
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
@@ -148,6 +149,7 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 	for _, hit := range hits {
 		entries = append(entries, s.evaluate(position, hit)...)
 	}
+	s.sayTimeless()
 	written, err := s.d.ledger.Write(ctx, entries)
 	if err != nil {
 		return err
