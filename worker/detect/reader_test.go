@@ -214,13 +214,14 @@ func (b *bench) checkPosition(name string, position opensearch.Position) {
 	if !b.server.Has(position.Index, position.UUID) {
 		return
 	}
+	ledger := b.server.Documents("sallyport-detections-*")
 	for id, seq := range b.server.Shard(position.Index, position.Shard).Acknowledged() {
 		if seq > position.Seq {
 			continue
 		}
 		d := soar.Detection{Rule: soar.Rule{ID: "every"}, Event: soar.EventRef{IndexUUID: position.UUID, ID: id}}
 		ref := opensearch.DetectionRefFor(d, position.Created)
-		if _, there := b.server.Documents(ref.Index)[ref.Index+"/"+ref.ID]; !there {
+		if _, there := ledger[ref.Index+"/"+ref.ID]; !there {
 			b.Errorf("%s stands at %d of %s[%d], but %s (%d) is not in the ledger", name, position.Seq, position.Index, position.Shard, id, seq)
 		}
 	}
