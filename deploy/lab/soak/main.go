@@ -72,6 +72,9 @@ func main() {
 	}
 }
 
+// startWithin is how long Sallyport may take until it reads.
+const startWithin = 5 * time.Minute
+
 func soak(ctx context.Context, s settings) (result outcome, err error) {
 	if s.dir == "" {
 		if s.dir, err = os.MkdirTemp("", "sallyport-soak"); err != nil {
@@ -89,6 +92,9 @@ func soak(ctx context.Context, s settings) (result outcome, err error) {
 		return result, err
 	}
 	defer h.close()
+	if err := h.awaitCovered(ctx, time.Now(), startWithin); err != nil { // a kill before anybody reads proves nothing
+		return result, err
+	}
 	list, err := trouble(ctx, s, c, h)
 	if err != nil {
 		return result, err
