@@ -114,12 +114,12 @@ func (c *cluster) ask(ctx context.Context, method, path string, body, out any) e
 	return json.Unmarshal(text, out)
 }
 
-// trouble kills the node with the most primaries so many times over the spread, and rolls the index over between. Each
+// trouble kills the node with the most primaries so many times while the list grows, and rolls the index over between. Each
 // time it waits until every shard has its copies again: what both nodes lose is lost by OpenSearch, not by its reader.
-func (c *cluster) trouble(ctx context.Context, kills int, spread time.Duration) error {
+func (c *cluster) trouble(ctx context.Context, list *acknowledged, kills int) error {
 	for n := range kills {
-		if !pause(ctx, spread/time.Duration(kills+2)) {
-			return ctx.Err()
+		if err := list.await(ctx, float64(n+1)/float64(kills+2)); err != nil {
+			return err
 		}
 		if n == kills/2 {
 			if err := c.ask(ctx, http.MethodPost, "/"+alias+"/_rollover", nil, nil); err != nil {
@@ -150,7 +150,7 @@ func (c *cluster) await(ctx context.Context, status string) error {
 		Status string `json:"status"`
 		Nodes  int    `json:"number_of_nodes"`
 	}
-	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, time.Second) {
+	for end := time.Now().Add(15 * time.Minute); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, time.Second) {
 		if err := c.ask(ctx, http.MethodGet, "/_cluster/health", nil, &health); err == nil && health.Status == status && health.Nodes == 3 {
 			return nil
 		}

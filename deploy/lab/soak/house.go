@@ -123,11 +123,15 @@ func (h *house) close() {
 	end(h.core)
 }
 
-// killAtRandom kills the worker so many times, as a power cut would, at random moments, and starts it again at once.
-func (h *house) killAtRandom(ctx context.Context, kills int, every time.Duration) (err error) {
+// killAtRandom kills the worker so many times while the list grows, as a power cut would, at random moments, and starts it
+// again at once.
+func (h *house) killAtRandom(ctx context.Context, list *acknowledged, kills int, every time.Duration) (err error) {
 	for h.kills < kills {
 		if !pause(ctx, every/4+rand.N(every+every/2)) { //nolint:gosec // any moment will do
 			return ctx.Err()
+		}
+		if err := list.await(ctx, (float64(h.kills)+0.5*rand.Float64())/float64(kills)); err != nil { //nolint:gosec // any moment will do
+			return err
 		}
 		if h.reader.ProcessState != nil {
 			return errors.New("the worker has ended by itself")

@@ -51,7 +51,7 @@ func main() {
 	flag.IntVar(&s.writers, "writers", 4, "how many write at once")
 	flag.IntVar(&s.kills, "kills", 20, "how often the worker is killed")
 	flag.IntVar(&s.nodeKills, "node-kills", 3, "how often the node with the most primaries is killed")
-	flag.DurationVar(&s.every, "every", 12*time.Second, "mean time between two kills of the worker; the writing is spread over all of them")
+	flag.DurationVar(&s.every, "every", 12*time.Second, "time between two kills of the worker at the least, in the mean; the writing is spread over all of them")
 	flag.DurationVar(&s.within, "within", time.Hour, "how long the evaluation may take after the last write")
 	flag.StringVar(&s.lab, "lab", "deploy/lab/opensearch.sh", "the script that starts, kills and stops nodes")
 	flag.StringVar(&s.allinone, "allinone", "bin/sallyport-allinone", "the all-in-one program: Temporal, the workflows, and the command line")
@@ -110,7 +110,7 @@ func soak(ctx context.Context, s settings) (result outcome, err error) {
 
 // trouble writes all documents while nodes and the worker are killed, and returns the writers' list when both are done.
 func trouble(ctx context.Context, s settings, c *cluster, h *house) (*acknowledged, error) {
-	list := newList()
+	list := newList(s.documents)
 	spread := time.Duration(s.kills) * s.every
 	var work sync.WaitGroup
 	failed := make(chan error, s.writers+2)
@@ -125,8 +125,8 @@ func trouble(ctx context.Context, s settings, c *cluster, h *house) (*acknowledg
 		w := &writer{number: number, cluster: c, list: list, random: newRandom(uint64(number))}
 		run(func() error { return w.write(ctx, s.documents/s.writers, spread) })
 	}
-	run(func() error { return h.killAtRandom(ctx, s.kills, s.every) })
-	run(func() error { return c.trouble(ctx, s.nodeKills, spread) })
+	run(func() error { return h.killAtRandom(ctx, list, s.kills, s.every) })
+	run(func() error { return c.trouble(ctx, list, s.nodeKills) })
 	work.Wait()
 	close(failed)
 	return list, <-failed // nil when nobody failed

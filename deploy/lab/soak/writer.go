@@ -19,11 +19,22 @@ const batch = 250
 
 // acknowledged is the writers' own list: what OpenSearch said it has, by index and id.
 type acknowledged struct {
-	mu   sync.Mutex
-	keys map[string]bool
+	wanted int // so many will be written
+	mu     sync.Mutex
+	keys   map[string]bool
 }
 
-func newList() *acknowledged { return &acknowledged{keys: map[string]bool{}} }
+func newList(wanted int) *acknowledged { return &acknowledged{wanted: wanted, keys: map[string]bool{}} }
+
+// await waits until that share of all documents is acknowledged.
+func (a *acknowledged) await(ctx context.Context, share float64) error {
+	for float64(a.len()) < share*float64(a.wanted) {
+		if !pause(ctx, 100*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
 
 func newRandom(seed uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(time.Now().UnixNano()))) //nolint:gosec // any will do
