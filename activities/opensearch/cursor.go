@@ -52,9 +52,27 @@ type Stall struct {
 }
 
 // Mark is a point of a watermark's past: at At, our clock, all that was acknowledged before Watermark had been evaluated.
+// A cursor is saved every few seconds with hundreds of them, so they are kept short, in milliseconds.
 type Mark struct {
-	At        time.Time `json:"at"`
-	Watermark time.Time `json:"w"`
+	At        time.Time
+	Watermark time.Time
+}
+
+// MarshalJSON implements json.Marshaler. It promises no more than is true: the watermark is rounded down, the time up.
+func (m Mark) MarshalJSON() ([]byte, error) {
+	at := m.At.UnixMilli()
+	if m.At.After(time.UnixMilli(at)) {
+		at++
+	}
+	return fmt.Appendf(nil, "[%d,%d]", at, m.Watermark.UnixMilli()), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *Mark) UnmarshalJSON(text []byte) error {
+	var millis [2]int64
+	err := json.Unmarshal(text, &millis)
+	m.At, m.Watermark = time.UnixMilli(millis[0]).UTC(), time.UnixMilli(millis[1]).UTC()
+	return err
 }
 
 // Lateness counts events of this hour and the one before by their lateness, in classes that the reader knows.
