@@ -111,15 +111,21 @@ func (c shardCopy) primary(index, uuid string, number int) (Shard, bool) {
 // (10,000 at most), in order. What is not visible yet is not among them. An answer over 64 MiB, or over 100 MiB when one
 // document is asked for, is ErrTooLarge; one with a source that is no JSON is ErrUnparsable.
 func (c *Client) ReadPage(ctx context.Context, s Shard, after, upto int64, size int) ([]Hit, error) {
-	return c.readPage(ctx, s, after, upto, size, true)
+	return c.readPage(ctx, s, after, upto, size, true, `"_shards":{`)
+}
+
+// ReadOne reads the document with that number, or none. It is ErrUnparsable only when the answer names the number.
+func (c *Client) ReadOne(ctx context.Context, s Shard, seq int64) ([]Hit, error) {
+	return c.readPage(ctx, s, seq-1, seq, 1, true, fmt.Sprintf(`"_seq_no":%d,`, seq))
 }
 
 // NameNext reads which document would be the first of a page, without its source; none: nil.
 func (c *Client) NameNext(ctx context.Context, s Shard, after, upto int64) ([]Hit, error) {
-	return c.readPage(ctx, s, after, upto, 1, false)
+	return c.readPage(ctx, s, after, upto, 1, false, "")
 }
 
-func (c *Client) readPage(ctx context.Context, s Shard, after, upto int64, size int, source bool) ([]Hit, error) {
+// readPage takes an answer that is no JSON for the server's own if it holds the sign.
+func (c *Client) readPage(ctx context.Context, s Shard, after, upto int64, size int, source bool, sign string) ([]Hit, error) {
 	body, err := json.Marshal(map[string]any{
 		"size": size, "track_total_hits": false, "seq_no_primary_term": true, "version": true, "_source": source,
 		"query": map[string]any{"bool": map[string]any{"filter": []any{
@@ -143,7 +149,7 @@ func (c *Client) readPage(ctx context.Context, s Shard, after, upto int64, size 
 	}
 	var page Result
 	if err := json.Unmarshal(text, &page); err != nil {
-		if bytes.HasPrefix(text, []byte(`{"`)) && bytes.Contains(text, []byte(`"_shards":{`)) { // no proxy's page
+		if source && bytes.HasPrefix(text, []byte(`{"`)) && bytes.Contains(text, []byte(sign)) { // no proxy's page
 			return nil, fmt.Errorf("%s: %w", op, ErrUnparsable)
 		}
 		return nil, fmt.Errorf("%s: answer is not the JSON that was expected", op)

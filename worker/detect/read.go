@@ -156,7 +156,9 @@ func (t *tail) readWindow(ctx context.Context, s opensearch.Shard, after, target
 	if len(hits) == pace.size {
 		upto = last
 	}
-	pace.quicken(t.page)
+	if pace.quicken(t.page); len(hits) == 1 && hits[0].Withheld != nil {
+		pace.size = t.page // the one that made it small is passed
+	}
 	return hits, upto, nil
 }
 
@@ -165,19 +167,26 @@ func untaken(err error) bool {
 	return errors.Is(err, opensearch.ErrTooLarge) || errors.Is(err, opensearch.ErrUnparsable)
 }
 
-// withhold asks once more for a single event that could not be taken. If that is the event's own fault, its name alone
-// goes on, so that it is counted and stops nobody.
+// errWithheld says that an event which could not be taken is another one now.
+var errWithheld = errors.New("an event that could not be read is not there any more")
+
+// withhold names the event that could not be taken and asks for it alone once more. If it still can't be taken, its name
+// goes on without its source, so that it is counted and stops nobody.
 func (t *tail) withhold(ctx context.Context, s opensearch.Shard, after, target int64) ([]opensearch.Hit, error) {
-	hits, why := t.client.ReadPage(ctx, s, after, target, 1)
-	if !untaken(why) {
-		return hits, why
+	named, err := t.client.NameNext(ctx, s, after, target)
+	if err == nil && len(named) != 1 {
+		err = errWithheld
 	}
-	hits, err := t.client.NameNext(ctx, s, after, target)
-	if err == nil && len(hits) != 1 {
-		err = why
+	if err != nil {
+		return nil, err
 	}
-	for i := range hits {
-		hits[i].Withheld = why
+	hits, err := t.client.ReadOne(ctx, s, named[0].SeqNo)
+	switch {
+	case untaken(err):
+		named[0].Withheld = err
+		return named, nil
+	case err == nil && len(hits) != 1:
+		return nil, errWithheld
 	}
 	return hits, err
 }

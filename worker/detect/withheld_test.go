@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,13 +57,13 @@ func TestUnreadableSources(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(b *bench) {
 		var told strings.Builder
-		b.log = &told
+		b.log = io.MultiWriter(&told, b.Output())
 		b.put(b.prefix+"1", "before", 70)
 		b.send(b.prefix+"1", "comment", `{"host":"h" /* ", */ ,"time":"2026-11-27T05:00:00Z"}`)
 		b.put(b.prefix+"1", "between", 70)
 		b.send(b.prefix+"1", "comment-at-end", `{"host":"h","time":"2026-11-27T05:00:00Z"} // and then`)
 		b.send(b.prefix+"1", "no-time", `{"host":"h"}`)
-		b.send(b.prefix+"1", "twenty-megabytes", `{"host":"h","time":"2026-11-27T05:00:00Z","text":["`+strings.Repeat(strings.Repeat("x", 30000)+`","`, 700)+`"]}`)
+		b.send(b.prefix+"large", "twenty-megabytes", `{"host":"h","time":"2026-11-27T05:00:00Z","text":["`+strings.Repeat(strings.Repeat("x", 30000)+`","`, 700)+`"]}`)
 		b.put(b.prefix+"1", "after", 70)
 		mapping := func(index string, mappings map[string]any) {
 			if err := b.client.CreateIndex(b.Context(), b.prefix+index, map[string]any{"mappings": mappings}); err != nil {
@@ -81,7 +82,7 @@ func TestUnreadableSources(t *testing.T) {
 		stop()
 		var missing []string
 		found := b.ledger()
-		for _, id := range slices.Concat(ids("1/before", 70), ids("1/between", 70), ids("1/after", 70), ids("keyword/a", 5), []string{"1/no-time", "1/twenty-megabytes"}) {
+		for _, id := range slices.Concat(ids("1/before", 70), ids("1/between", 70), ids("1/after", 70), ids("keyword/a", 5), []string{"1/no-time", "large/twenty-megabytes"}) {
 			if _, there := found[b.prefix+id]; !there {
 				missing = append(missing, id)
 			}
@@ -136,7 +137,7 @@ func TestLargeEvents(t *testing.T) {
 // not of an event.
 func TestBrokenAnswersSkipNothing(t *testing.T) {
 	t.Parallel()
-	for name, body := range map[string]string{"a proxy's page": "<html>", "half an answer": `{"took":1,"hits":{"hits":[`, "another's JSON": `{"error":`} {
+	for name, body := range map[string]string{"a proxy's page": "<html>", "half an answer": `{"took":1,"hits":{"hits":[`, "another's JSON": `{"error":`, "half of its own": `{"took":1,"_shards":{"total":1},"hits":{"hits":[`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
