@@ -246,11 +246,18 @@ var layouts = []string{"2006-01-02T15:04:05.999999999-0700", time.RFC3339Nano, "
 func timeOf(m *Mapping, s *shape) time.Time {
 	for _, name := range m.Time {
 		for _, text := range m.values(s, name) {
-			for _, layout := range layouts {
-				if at, err := time.Parse(layout, text); err == nil {
-					return at.UTC()
-				}
+			if at := readTime(text); !at.IsZero() {
+				return at
 			}
+		}
+	}
+	return time.Time{}
+}
+
+func readTime(text string) time.Time {
+	for _, layout := range layouts {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC()
 		}
 	}
 	return time.Time{}
