@@ -53,3 +53,11 @@ lab: ## install and start the real components that can run here
 
 lab-down: ## stop them
 	./deploy/lab/lab.sh down
+
+soak: ## the whole oracle of the rules, without the race detector, then each fuzz target of the engine for FUZZTIME (5m)
+	go test -count=1 -timeout 60m -run 'PlainEvaluator|Native|Hostile' ./rules
+	go test -run NONE -fuzz FuzzEngineIsThePlainEvaluator -fuzztime $(or $(FUZZTIME),5m) ./rules/engine
+
+bench: ## the detection engine against decoding, a bare scan and its bars, in ratios of one run
+	go test -run '^$$' -bench 'Ratio|Allocations|Twice|Load' -benchtime 1x -cpu 1 ./rules
+	go test -run '^$$' -bench TwoGoroutines -benchtime 1x -cpu 2 ./rules

@@ -69,13 +69,15 @@ type DispatchTerm struct {
 // ClaimRequest asks to claim detections for an incident.
 type ClaimRequest struct {
 	Incident   string              `json:"incident"`
+	Claim      int                 `json:"claim,omitempty"` // the incident's claims are numbered from 1; a repeated one bears its number again
 	Detections []soar.DetectionRef `json:"detections"`
 }
 
-// Claimed is what belongs to the incident now: News folds the detections of the request that are this incident's.
+// Claimed is what this claim brought to the incident: News folds the detections of the request that nobody had before. What
+// an earlier claim brought is told again by the sweep and by a dispatcher that begins anew, and counts no more.
 type Claimed struct {
 	News  soar.Brief `json:"news"`
-	Count int        `json:"count"` // how many of the request are this incident's; 0 means others have them all
+	Count int        `json:"count"` // 0 means that others, or earlier claims, have them all
 }
 
 // SweepRequest asks for detections that are unclaimed since before Older.

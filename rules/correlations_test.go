@@ -45,7 +45,6 @@ func TestMatchesCarryWhatCorrelationsNeed(t *testing.T) {
 func TestCorrelationsThatCannotWork(t *testing.T) {
 	for name, c := range map[string]struct{ text, refused, warned string }{
 		"waits for too many":    {fmt.Sprintf(counts, "a", "5m", 20_000), "waits for 20000 events", ""},
-		"looks too far back":    {fmt.Sprintf(counts, "a", "90d", 3), "", "only the last 47 hours"},
 		"no timespan":           {fmt.Sprintf(counts, "a", "soon", 3), "no timespan", ""},
 		"an endless timespan":   {fmt.Sprintf(counts, "a", "99999999999y", 3), "out of bounds", ""},
 		"another's key":         {strings.Replace(fmt.Sprintf(counts, "a", "5m", 3), "  timespan", "  window: session\n  timespan", 1), "has no window", ""},
@@ -110,13 +109,13 @@ func TestShippedCorrelations(t *testing.T) {
 	if len(report.Refused)+len(report.Warnings) > 0 {
 		t.Fatal(report.Refused, report.Warnings)
 	}
-	tested, err := library.prove()
-	if err != nil || len(tested) < 9 {
-		t.Fatalf("%d tests, %v", len(tested), err)
+	tested := library.prove()
+	if len(tested) < 9 {
+		t.Fatalf("%d tests", len(tested))
 	}
 	for _, test := range tested {
-		if test.Got != test.Want {
-			t.Errorf("%s: %s", test.Rule, test.Event)
+		if test.Wrong() {
+			t.Errorf("%s: %s: %v", test.Rule, test.Event, test.Err)
 		}
 	}
 	if library.risk == nil || library.risk.PerRule >= library.risk.Threshold || library.risk.Weights[soar.Low] == 0 {

@@ -40,15 +40,24 @@ func compile(condition string, mapping *Mapping, lists map[string][]string) (*vm
 	return program, err
 }
 
-// env is what a condition sees of one event: every declared name, absent ones as nil.
-func (m *Mapping) env(s *shape) map[string]any {
+// env is what a condition sees of one event: every declared name, absent ones as nil. told, if there is one, hears of each
+// whose value is not of its type.
+func (m *Mapping) env(s *shape, told func(field string)) map[string]any {
 	env := make(map[string]any, len(m.Fields)+1)
 	env["raw"] = func(path string) string { return s.path(path) }
 	for name, field := range m.Fields {
 		value, _ := s.lookup(field.Path)
-		env[name] = coerce(value, field.Type)
+		if env[name] = coerce(value, field.Type); env[name] == nil && !empty(value) && told != nil {
+			told(name)
+		}
 	}
 	return env
+}
+
+// empty reports whether a value says nothing: null, or a list without elements.
+func empty(value any) bool {
+	list, isList := value.([]any)
+	return value == nil || isList && len(list) == 0
 }
 
 // comparisons are the operators that an absent field makes false.

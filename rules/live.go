@@ -17,6 +17,7 @@ type Live struct {
 	sources []fs.FS
 	current atomic.Pointer[Library]
 	print   uint64 // of the sources, as last loaded
+	costs   costs
 }
 
 // NewLive loads the sources.
@@ -54,17 +55,19 @@ func (l *Live) Follow(ctx context.Context, every time.Duration, told func(*Libra
 func fingerprint(sources []fs.FS) uint64 {
 	sum := fnv.New64a()
 	for _, source := range sources {
-		err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" && path.Ext(name) != ".yml" {
-				return err
+		_ = fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				fmt.Fprintln(sum, name, err)
+				return nil
 			}
-			info, err := entry.Info()
-			if err == nil {
+			if entry.IsDir() || path.Ext(name) != ".yaml" && path.Ext(name) != ".yml" {
+				return nil
+			}
+			if info, err := fs.Stat(source, name); err == nil { // of what a link leads to
 				fmt.Fprintln(sum, name, info.Size(), info.ModTime().UnixNano())
 			}
-			return err
+			return nil
 		})
-		fmt.Fprintln(sum, err)
 	}
 	return sum.Sum64()
 }
@@ -79,6 +82,8 @@ func (l *Live) For(mapping string) (*LiveMatcher, error) {
 type LiveMatcher struct {
 	// Faulted is told of each rule whose condition fails on an event. It may be nil; set it before the first event.
 	Faulted func(rule string, err error)
+	// Absent is told of each field whose value is not of its type. It may be nil; set it before the first event.
+	Absent func(field string)
 
 	live    *Live
 	mapping string
@@ -94,9 +99,15 @@ func (m *LiveMatcher) renew(library *Library) error {
 	}
 	made, err := library.For(m.mapping)
 	if err == nil {
+		made.costs = &m.live.costs
 		made.Faulted = func(rule string, err error) {
 			if m.Faulted != nil {
 				m.Faulted(rule, err)
+			}
+		}
+		made.Absent = func(field string) {
+			if m.Absent != nil {
+				m.Absent(field)
 			}
 		}
 		m.of.Store(made)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"encoding/json"
-	"errors"
 	"io/fs"
 	"net/netip"
 	"slices"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
@@ -32,6 +29,8 @@ type Mapping struct {
 	Techniques  []string `yaml:"techniques"`
 	CVEs        []string `yaml:"cves"`
 	Summary     []string `yaml:"summary"`
+
+	file string // where it was read
 }
 
 // Field is where a name lies in the event, and its type: string, int, float, bool or list (of strings).
@@ -56,14 +55,14 @@ func (l *loader) readMappings(source fs.FS) {
 	names, _ := fs.Glob(source, "mappings/*.yaml")
 	for _, name := range names {
 		made := &Mapping{}
-		if err := readStrict(source, name, made); err != nil {
-			l.report.Refused = append(l.report.Refused, faultOf(name, err))
+		if !l.readStrict(source, name, maxRule, made) {
 			continue
 		}
 		if wrong := made.check(); wrong != "" {
-			l.refuse(name, 1, wrong, "declare it under fields, with a type string, int, float, bool or list")
+			l.refuse(nameIn(source, name), 1, wrong, "declare it under fields, with a type string, int, float, bool or list")
 			continue
 		}
+		made.file = nameIn(source, name)
 		l.library.mappings[made.ID] = made
 	}
 }
@@ -72,27 +71,13 @@ func (l *loader) readLists(source fs.FS) {
 	names, _ := fs.Glob(source, "lists/*.yaml")
 	for _, name := range names {
 		var values []string
-		if err := readStrict(source, name, &values); err != nil {
-			l.report.Refused = append(l.report.Refused, faultOf(name, err))
+		list := strings.TrimSuffix(strings.TrimPrefix(name, "lists/"), ".yaml")
+		if !l.readStrict(source, name, maxList, &values) {
+			l.lostLists = append(l.lostLists, list)
 			continue
 		}
-		l.lists[strings.TrimSuffix(strings.TrimPrefix(name, "lists/"), ".yaml")] = values
+		l.lists[list] = values
 	}
-}
-
-func readStrict(source fs.FS, name string, into any) error {
-	text, err := fs.ReadFile(source, name)
-	if err != nil {
-		return err
-	}
-	return yaml.UnmarshalWithOptions(text, into, yaml.Strict())
-}
-
-func faultOf(name string, err error) Fault {
-	if placed, ok := errors.AsType[yaml.Error](err); ok {
-		return Fault{File: name, Line: placed.GetToken().Position.Line, Text: placed.GetMessage(), Mend: "correct the key or its value"}
-	}
-	return Fault{File: name, Line: 1, Text: err.Error(), Mend: "correct the file"}
 }
 
 var types = map[string]any{"string": "", "int": 0, "float": 0.0, "bool": false, "list": []string{}}

@@ -20,6 +20,7 @@ import (
 // Match is one rule that matched an event, with what the event says of it.
 type Match struct {
 	Rule                      soar.Rule
+	Tags                      []string // the rule's own, as written
 	Tactics, Techniques, CVEs []string
 	Opens                     bool // opens an incident by itself
 	Entity                    soar.Entity
@@ -35,8 +36,9 @@ type Match struct {
 	Quiet     *Suppression // that fits and lasts longest; nil: none. Whether it still holds the reader decides
 }
 
-// tag takes ATT&CK and CVE ids from Sigma's tags.
+// tag keeps the tags, and takes ATT&CK and CVE ids from Sigma's tags.
 func (m *Match) tag(tags []string) {
+	m.Tags = tags
 	for _, tag := range tags {
 		space, name, _ := strings.Cut(strings.ToLower(tag), ".")
 		switch {
@@ -98,10 +100,16 @@ type Matcher struct {
 	// Faulted is told of each rule whose condition fails on an event: the rule then matches nothing there. It may be nil;
 	// set it before the first event.
 	Faulted func(rule string, err error)
+	// Absent is told of each field of the mapping whose value is not of its type, so that the field counts as absent. It is
+	// asked only where a native rule may match. It may be nil; set it before the first event.
+	Absent func(field string)
+	// EveryRule tries every rule on every event, whatever log source or mapping the rule is for. Set it before the first event.
+	EveryRule bool
 
 	library *Library
 	mapping *Mapping // nil: by shape
 	engines sync.Pool
+	costs   *costs // nil: nobody asks
 }
 
 // For returns the matcher of a stream whose mapping has that name, or Auto.
@@ -113,14 +121,20 @@ func (l *Library) For(mapping string) (*Matcher, error) {
 	if m.mapping = l.mappings[mapping]; m.mapping == nil && mapping != "" {
 		return nil, fmt.Errorf("no mapping is named %s", mapping)
 	}
-	m.engines.New = func() any { return l.program.NewMatcher(mapping) }
+	m.engines.New = func() any {
+		made := l.program.NewMatcher(mapping)
+		if m.EveryRule {
+			made.IgnoreLogsource()
+		}
+		return made
+	}
 	return m, nil
 }
 
 // Match returns the rules that match a document's source, by id. An event that is no JSON object is a MalformedError.
 func (m *Matcher) Match(source []byte) ([]Match, error) {
 	eng := m.engines.Get().(*engine.Matcher)
-	hits, err := eng.Match(source)
+	hits, err := m.ask(eng, source)
 	hits = slices.Clone(hits)
 	m.engines.Put(eng) // one that panicked is left to the collector
 	if wrong, ok := errors.AsType[*engine.SyntaxError](err); ok {
@@ -132,15 +146,35 @@ func (m *Matcher) Match(source []byte) ([]Match, error) {
 	return m.complete(source, hits)
 }
 
+func (m *Matcher) ask(eng *engine.Matcher, source []byte) ([]engine.Hit, error) {
+	if m.costs.asks() {
+		return m.costs.time(m.library, eng, source)
+	}
+	return eng.Match(source)
+}
+
+// name is the mapping's, "" if each event's shape says it.
+func (m *Matcher) name() string {
+	if m.mapping == nil {
+		return ""
+	}
+	return m.mapping.ID
+}
+
 // complete decodes an event that rules match, asks the programs of native ones, and adds what the event says.
 func (m *Matcher) complete(source []byte, hits []engine.Hit) ([]Match, error) {
 	c, err := m.completer(source)
 	if err != nil {
 		return nil, err
 	}
+	timed := m.costs.asks()
 	for _, hit := range hits {
+		begin := time.Now()
 		if err := c.add(hit.Rule); err != nil && m.Faulted != nil {
 			m.Faulted(m.library.id(hit.Rule), err)
+		}
+		if timed && hit.Rule < len(m.library.native) { // its program ran here
+			m.costs.add(m.library, hit.Rule, time.Since(begin))
 		}
 	}
 	return c.sorted(), nil
@@ -152,7 +186,8 @@ type completer struct {
 	shaped  *shape
 	mapping *Mapping
 	seen    *facts
-	env     map[string]any
+	envs    map[string]map[string]any // by mapping
+	absent  func(field string)
 	matches []Match
 }
 
@@ -161,7 +196,7 @@ func (m *Matcher) completer(source []byte) (*completer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &completer{library: m.library, shaped: newShape(root), mapping: m.mapping}
+	c := &completer{library: m.library, shaped: newShape(root), mapping: m.mapping, envs: map[string]map[string]any{}, absent: m.Absent}
 	if c.mapping == nil {
 		c.mapping = m.library.mappings[c.shaped.mapping]
 	}
@@ -175,10 +210,7 @@ func (c *completer) add(rule int) error {
 	if native := c.library.native; rule >= len(native) {
 		says = c.library.sigma[rule-len(native)].says
 	} else {
-		if c.env == nil {
-			c.env = c.mapping.env(c.shaped)
-		}
-		if holds, err := native[rule].holds(c.env); !holds {
+		if holds, err := native[rule].holds(c.env(native[rule].Mapping)); !holds {
 			return err
 		}
 		says, entity = native[rule].says, native[rule].Entity
@@ -193,6 +225,14 @@ func (c *completer) add(rule int) error {
 	}
 	c.matches = append(c.matches, says)
 	return nil
+}
+
+// env is what the conditions of a mapping's rules see of the event.
+func (c *completer) env(mapping string) map[string]any {
+	if c.envs[mapping] == nil {
+		c.envs[mapping] = c.library.mappings[mapping].env(c.shaped, c.absent)
+	}
+	return c.envs[mapping]
 }
 
 func (c *completer) sorted() []Match {

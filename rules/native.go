@@ -1,18 +1,17 @@
 package rules
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 	"github.com/goccy/go-yaml"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 )
 
@@ -30,8 +29,9 @@ type Native struct {
 	Condition string     `yaml:"condition"`
 	Events    []Sample   `yaml:"events"`
 
-	// File is where it was read.
+	// File is where it was read, and Line where its condition stands in it.
 	File string `yaml:"-"`
+	Line int    `yaml:"-"`
 
 	says    Match
 	program *vm.Program
@@ -56,13 +56,20 @@ func isNative(text []byte) bool {
 
 func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 	rule := &Native{File: name}
-	if err := yaml.UnmarshalWithOptions(text, rule, yaml.Strict()); err != nil {
+	trees, err := document.Read(text)
+	if len(trees) > 1 {
+		return nil, []Fault{{File: name, Line: trees[1].Line, Column: trees[1].Column, Text: "a second document begins", Mend: "write one native rule a file"}}
+	}
+	if err == nil {
+		err = yaml.UnmarshalWithOptions(text, rule, yaml.Strict())
+	}
+	if err != nil {
 		return nil, []Fault{faultOf(name, err)}
 	}
 	var faults []Fault
 	lines := keyLines(text)
 	wrong := func(key, text, mend string) {
-		faults = append(faults, Fault{File: name, Line: max(1, lines[key]), Text: text, Mend: mend})
+		faults = append(faults, Fault{File: name, Line: max(1, lines[key]), Column: 1, Text: text, Mend: mend})
 	}
 	if rule.ID == "" || rule.Title == "" {
 		wrong("id", "the rule has no id or no title", "add id: and title:")
@@ -89,17 +96,33 @@ func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 	}
 	program, err := compile(rule.Condition, mapping, l.lists)
 	if err != nil {
-		line, said := max(1, lines["condition"]), err.Error()
+		at, said := document.Place{Line: max(1, lines["condition"]), Column: 1}, err.Error()
 		placed := &file.Error{}
 		if errors.As(err, &placed) {
-			line, said = line+max(0, placed.Line-1), placed.Message
+			at, said = placeIn(text, at.Line, placed), placed.Message
 		}
-		faults = append(faults, Fault{File: name, Line: line, Text: said, Mend: "use the fields that mapping " + rule.Mapping + " declares, or raw(\"a.b\")"})
+		faults = append(faults, Fault{File: name, Line: at.Line, Column: at.Column, Text: said, Mend: "use the fields that mapping " + rule.Mapping + " declares, or raw(\"a.b\")"})
 	}
-	rule.program = program
+	rule.program, rule.Line = program, max(1, lines["condition"])
 	rule.says = Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: rule.Level, Version: version(text), Author: rule.Author, Licence: rule.Licence}, Opens: rule.Opens}
 	rule.says.tag(rule.Tags)
 	return rule, faults
+}
+
+// placeIn is where in its file a condition is wrong: the condition begins on the key's line, or below it as a block.
+func placeIn(text []byte, line int, placed *file.Error) document.Place {
+	all := strings.Split(string(text), "\n")
+	after := strings.TrimPrefix(all[line-1], "condition:")
+	if written := strings.TrimSpace(after); written != "" && !strings.ContainsAny(written[:1], "|>") {
+		if placed.Line > 1 {
+			return document.Place{Line: line + placed.Line - 1}
+		}
+		head := len(all[line-1]) - len(strings.TrimLeft(after, " \"'"))
+		return document.Place{Line: line, Column: head + placed.Column + 1}
+	}
+	line = min(line+placed.Line, len(all))
+	indent := len(all[line-1]) - len(strings.TrimLeft(all[line-1], " "))
+	return document.Place{Line: line, Column: indent + placed.Column + 1}
 }
 
 // keyLines are the lines of the top-level keys.
@@ -123,44 +146,25 @@ func (n *Native) lowered(mapping *Mapping) *engine.Native {
 	return &engine.Native{Mapping: n.Mapping, Condition: n.program.Node(), Fields: fields}
 }
 
+// Asks reports whether the condition asks anything of the event.
+func (n *Native) Asks() bool {
+	found := &asksEvent{}
+	node := n.program.Node()
+	ast.Walk(&node, found)
+	return found.asks
+}
+
+type asksEvent struct{ asks bool }
+
+// Visit implements ast.Visitor. Every name of a condition is a field's, but those of functions.
+func (a *asksEvent) Visit(node *ast.Node) {
+	if name, ok := (*node).(*ast.IdentifierNode); ok && name.Value != "listed" && name.Value != "within" {
+		a.asks = true
+	}
+}
+
 // holds runs the condition. An error is the condition's own: a key of an object that is none, a text that is no number.
 func (n *Native) holds(env map[string]any) (bool, error) {
 	holds, err := expr.Run(n.program, env)
 	return err == nil && holds == true, err
-}
-
-// Tested is what became of one of a rule's events.
-type Tested struct {
-	Rule, Event string
-	Want, Got   bool
-}
-
-// Test runs the events that the native rules carry, each against its own rule, and the tests of correlations.
-func (l *Library) Test() (tested []Tested, err error) {
-	for _, rule := range l.native {
-		matcher, err := l.For(rule.Mapping)
-		if err != nil {
-			return nil, err
-		}
-		var fault error
-		matcher.Faulted = func(id string, err error) {
-			if id == rule.ID {
-				fault = err
-			}
-		}
-		for _, sample := range rule.Events {
-			event, err := json.Marshal(sample.Event)
-			if err != nil {
-				return nil, fmt.Errorf("rule %s, event %s: %w", rule.ID, sample.Name, err)
-			}
-			matches, err := matcher.Match(event)
-			if err = errors.Join(err, fault); err != nil {
-				return nil, fmt.Errorf("rule %s, event %s: %w", rule.ID, sample.Name, err)
-			}
-			got := slices.ContainsFunc(matches, func(m Match) bool { return m.Rule.ID == rule.ID })
-			tested = append(tested, Tested{rule.ID, sample.Name, sample.Match, got})
-		}
-	}
-	proved, err := l.prove()
-	return append(tested, proved...), err
 }

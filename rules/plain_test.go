@@ -2,7 +2,6 @@ package rules
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/sallyport-soar/sallyport/rules/logsource"
@@ -14,42 +13,80 @@ type plain struct {
 	library *Library
 	mapping *Mapping // nil: by shape
 	classes sync.Map // of string to []int
-	tried   int      // rules on the last event
 }
 
-func (p *plain) match(source []byte) ([]string, error) {
-	root, err := decode(source)
-	if err != nil {
-		return nil, err
+// answer is what the plain evaluator finds in one event.
+type answer struct {
+	ids           []string
+	sigma, native int // rules that were tried
+	err           error
+}
+
+// asked are events of one class.
+type asked struct {
+	rules  []int
+	events []*sigma.Event
+	answer []*answer
+}
+
+// answers tries the rules on some events; each rule on all events before the next, since the rules are what is large.
+func (p *plain) answers(sources [][]byte) []answer {
+	all, classes := make([]answer, len(sources)), map[string]*asked{}
+	for i, source := range sources {
+		root, err := decode(source)
+		if err != nil {
+			all[i].err = err
+			continue
+		}
+		shaped := newShape(root)
+		p.natives(shaped, &all[i])
+		class := classOf(shaped)
+		if classes[class.Key()] == nil {
+			classes[class.Key()] = &asked{rules: p.route(class)}
+		}
+		to := classes[class.Key()]
+		to.events, to.answer = append(to.events, sigma.NewEvent(root, shaped.lookup)), append(to.answer, &all[i])
+		all[i].sigma = len(to.rules)
 	}
-	shaped := newShape(root)
+	for _, class := range classes {
+		for _, i := range class.rules {
+			rule := p.library.sigma[i]
+			for k, event := range class.events {
+				if rule.Match(event) {
+					class.answer[k].ids = append(class.answer[k].ids, rule.ID)
+				}
+			}
+		}
+	}
+	for i := range all {
+		slices.Sort(all[i].ids)
+	}
+	return all
+}
+
+// natives runs the native rules' programs in expr's machine.
+func (p *plain) natives(shaped *shape, into *answer) {
 	mapping := p.mapping
 	if mapping == nil {
 		mapping = p.library.mappings[shaped.mapping]
 	}
-	var ids []string
+	if mapping == nil {
+		return
+	}
+	env := mapping.env(shaped, nil)
 	for _, rule := range p.library.native {
-		if mapping == nil || rule.Mapping != mapping.ID {
+		if rule.Mapping != mapping.ID {
 			continue
 		}
-		if holds, _ := rule.holds(mapping.env(shaped)); holds {
-			ids = append(ids, rule.ID)
+		into.native++
+		if holds, _ := rule.holds(env); holds {
+			into.ids = append(into.ids, rule.ID)
 		}
 	}
-	event, routed := sigma.NewEvent(root, shaped.lookup), p.route(shaped)
-	p.tried = len(routed)
-	for _, i := range routed {
-		if rule := p.library.sigma[i]; rule.Match(event) {
-			ids = append(ids, rule.ID)
-		}
-	}
-	slices.SortFunc(ids, strings.Compare)
-	return ids, nil
 }
 
-// route returns the Sigma rules of the event's class, which is made once.
-func (p *plain) route(shaped *shape) []int {
-	class := classOf(shaped, p.mapping == nil)
+// route returns the Sigma rules of a class, which are found once.
+func (p *plain) route(class logsource.Class) []int {
 	if known, ok := p.classes.Load(class.Key()); ok {
 		return known.([]int)
 	}
@@ -63,7 +100,7 @@ func (p *plain) route(shaped *shape) []int {
 	return rules
 }
 
-func classOf(s *shape, auto bool) logsource.Class {
+func classOf(s *shape) logsource.Class {
 	channel, id := s.word("Channel"), s.word("EventID")
 	if id != "" && (channel != "" || s.mapping != "wazuh4") { // a Windows event, even if it does not name its channel
 		return logsource.Windows(channel, id)
@@ -85,5 +122,5 @@ func classOf(s *shape, auto bool) logsource.Class {
 		}
 		return logsource.Class{None: true}
 	}
-	return logsource.Class{Any: auto, None: !auto}
+	return logsource.Class{Any: true}
 }

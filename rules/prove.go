@@ -21,6 +21,7 @@ import (
 // proof is one of the tests that a correlation carries: events in their order, and how often it fires on them.
 type proof struct {
 	Correlation string `yaml:"-"`
+	File        string `yaml:"-"`
 	Name        string `yaml:"name"`
 	Mapping     string `yaml:"mapping"`
 	Fires       int    `yaml:"fires"`
@@ -56,26 +57,23 @@ func (l *loader) readProofs(name string, text []byte) {
 		id := cmp.Or(read.ID, read.Name, read.Title)
 		l.library.proofs = slices.DeleteFunc(l.library.proofs, func(p proof) bool { return p.Correlation == id })
 		for _, made := range read.Tests {
-			made.Correlation = id
+			made.Correlation, made.File = id, name
 			l.library.proofs = append(l.library.proofs, made)
 		}
 	}
 }
 
 // prove runs the tests that correlations carry, each in a memory of its own.
-func (l *Library) prove() (tested []Tested, err error) {
+func (l *Library) prove() (tested []Tested) {
 	for _, p := range l.proofs {
 		fired, err := l.play(p)
-		if err != nil {
-			return nil, fmt.Errorf("correlation %s, test %s: %w", p.Correlation, p.Name, err)
-		}
 		name := p.Name
 		if fired != p.Fires {
 			name += fmt.Sprintf(" (fires %d times, not %d)", fired, p.Fires)
 		}
-		tested = append(tested, Tested{p.Correlation, name, true, fired == p.Fires})
+		tested = append(tested, Tested{Rule: p.Correlation, File: p.File, Event: name, Want: true, Got: fired == p.Fires, Err: err})
 	}
-	return tested, nil
+	return tested
 }
 
 // play feeds the events of a test as if they were read when they happened.

@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"cmp"
 	"io/fs"
 	"maps"
 	"path"
@@ -13,6 +14,7 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/content"
 	"github.com/sallyport-soar/sallyport/rules/correlate"
+	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
@@ -20,8 +22,9 @@ import (
 // Fault is what is wrong with a rule's file, with its line and how it is mended.
 type Fault = sigma.Fault
 
-// Report says what a Load refused, and what it took but cannot use in full.
-type Report struct{ Refused, Warnings []Fault }
+// Report says what a Load refused, what it took but cannot use in full, and which rules took the place of an earlier
+// source's.
+type Report struct{ Refused, Warnings, Replaced []Fault }
 
 // Library is a loaded set of rules. It never changes and is safe for concurrent use.
 type Library struct {
@@ -47,17 +50,14 @@ type sigmaRule struct {
 	says Match
 }
 
-// notRules are the folders of a source that hold something else.
-var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "suppressions"}
-
 // Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
-// the same id. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
+// the same id, and of two in one source the second is refused. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
 // refused rule leaves the others loaded.
 func Load(sources ...fs.FS) (*Library, *Report) { return load(nil, sources...) }
 
 // load keeps of the library before what stood in files that are refused now.
 func load(before *Library, sources ...fs.FS) (*Library, *Report) {
-	l, report := &loader{native: map[string]*Native{}, sigma: map[string]sigmaRule{}}, &Report{}
+	l, report := &loader{native: map[string]*Native{}, sigma: map[string]sigmaRule{}, ids: map[string]origin{}}, &Report{}
 	l.report = report
 	l.library = &Library{mappings: map[string]*Mapping{}}
 	l.lists = map[string][]string{}
@@ -70,7 +70,8 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	if before != nil {
 		l.keepData(before)
 	}
-	for _, source := range sources {
+	for i, source := range sources {
+		l.source, l.licences = i, &licences{source, map[string]string{}}
 		l.readRules(source)
 	}
 	if before != nil {
@@ -85,8 +86,7 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	}
 	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
 	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
-	l.library.lists, l.library.filters = l.lists, l.filters
-	l.library.risk = l.risk
+	l.library.lists, l.library.filters, l.library.risk = l.lists, l.filters, l.risk
 	l.compile()
 	return l.library, report
 }
@@ -97,7 +97,14 @@ func (l *loader) keep(before *Library) {
 	for _, fault := range l.report.Refused {
 		refused[fault.File] = true
 	}
-	lost := func(file string) bool { return refused[file] || refused["."] }
+	lost := func(file string) bool { // with its file, or a folder above it
+		for ; !refused[file] && file != "."; file = path.Dir(file) {
+			if file == "/" {
+				return false
+			}
+		}
+		return refused[file]
+	}
 	for _, rule := range before.native {
 		if lost(rule.File) && l.native[rule.ID] == nil && l.library.mappings[rule.Mapping] != nil {
 			l.native[rule.ID] = rule
@@ -122,22 +129,19 @@ func (l *loader) keep(before *Library) {
 
 // keepData does the same for what rules are read with, before they are.
 func (l *loader) keepData(before *Library) {
-	for _, fault := range l.report.Refused {
-		name := strings.TrimSuffix(path.Base(fault.File), ".yaml")
-		if list, ok := before.lists[name]; ok && path.Dir(fault.File) == "lists" {
+	for _, name := range l.lostLists {
+		if list, ok := before.lists[name]; ok {
 			l.lists[name] = list
 		}
-		if path.Dir(fault.File) == "suppressions" {
-			l.keepQuiet(before)
-		}
-		if fault.File == riskFile {
+	}
+	for _, fault := range l.report.Refused {
+		l.keepQuiet(before, fault.File)
+		if path.Base(fault.File) == path.Base(riskFile) {
 			l.risk = before.risk
 		}
-		if path.Dir(fault.File) == "mappings" {
-			for id, mapping := range before.mappings {
-				if l.library.mappings[id] == nil {
-					l.library.mappings[id] = mapping
-				}
+		for id, mapping := range before.mappings {
+			if mapping.file == fault.File { // over the shipped one too
+				l.library.mappings[id] = mapping
 			}
 		}
 	}
@@ -183,6 +187,12 @@ type loader struct {
 	sigma   map[string]sigmaRule
 	filters []*sigma.Filter
 	risk    *correlate.Risk
+
+	ids      map[string]origin
+	source   int // the one that is read
+	licences *licences
+
+	lostLists []string // that are refused
 }
 
 // join does what needs all files: filters narrow their rules, and correlations need theirs.
@@ -206,56 +216,35 @@ func (l *loader) refuse(file string, line int, text, mend string) {
 	l.report.Refused = append(l.report.Refused, Fault{File: file, Line: line, Text: text, Mend: mend})
 }
 
-func (l *loader) readRules(source fs.FS) {
-	err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			if slices.Contains(notRules, name) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" {
-			return nil
-		}
-		text, err := fs.ReadFile(source, name)
-		if err != nil {
-			l.refuse(name, 1, "cannot be read", "check the file's rights")
-			return nil
-		}
-		l.readRule(name, text)
-		return nil
-	})
-	if err != nil {
-		l.refuse(".", 1, "the folder cannot be read: "+err.Error(), "name a folder that is there")
-	}
-}
-
-func (l *loader) readRule(name string, text []byte) {
-	if isNative(text) {
-		rule, faults := l.parseNative(name, text)
+func (l *loader) readRule(from RuleFile) {
+	if isNative(from.Text) {
+		rule, faults := l.parseNative(from.Name, from.Text)
 		l.report.Refused = append(l.report.Refused, faults...)
-		if len(faults) == 0 {
+		if len(faults) == 0 && l.admit(rule.ID, from.Name, document.Place{Line: max(1, keyLines(from.Text)["id"]), Column: 1}) {
+			rule.says.Rule.Licence = cmp.Or(rule.Licence, l.licences.of(path.Dir(from.Path)))
 			l.native[rule.ID] = rule
 		}
 		return
 	}
-	file := sigma.Parse(name, text, l.lists)
+	file := sigma.Parse(from.Name, from.Text, l.lists)
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
-	for _, c := range file.Correlations {
-		c.Version = version(text)
-		l.library.Correlations = slices.DeleteFunc(l.library.Correlations, func(read sigma.Correlation) bool { return read.ID == c.ID })
-		l.library.Correlations = append(l.library.Correlations, c)
-	}
 	l.filters = append(l.filters, file.Filters...)
+	for _, c := range file.Correlations {
+		if l.admit(c.ID, from.Name, document.Place{Line: c.Line, Column: c.Column}) {
+			c.Version, c.Licence = version(from.Text), cmp.Or(c.Licence, l.licences.of(path.Dir(from.Path)))
+			l.library.Correlations = append(l.library.Correlations, c)
+		}
+	}
 	if len(file.Correlations) > 0 {
-		l.readProofs(name, text)
+		l.readProofs(from.Name, from.Text)
 	}
 	for _, rule := range file.Rules {
-		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(text), Author: rule.Author, Licence: rule.Licence}}
+		if !l.admit(rule.ID, from.Name, rule.Place) {
+			continue
+		}
+		rule.Licence = cmp.Or(rule.Licence, l.licences.of(path.Dir(from.Path)))
+		says := Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: soar.Level(rule.Level), Version: version(from.Text), Author: rule.Author, Licence: rule.Licence}}
 		says.Opens = says.Rule.Level.Rank() >= soar.High.Rank()
 		says.tag(rule.Tags)
 		l.sigma[rule.ID] = sigmaRule{rule, rule, says}

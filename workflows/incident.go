@@ -194,7 +194,8 @@ func (i *incident) claim(ctx workflow.Context) (claimed int, err error) {
 			return claimed, nil
 		}
 		known := i.Record.Brief.Detections
-		answer, err := do(workflow.WithActivityOptions(ctx, patient), activities.ClaimDetections, activities.ClaimRequest{Incident: i.Record.ID, Detections: news.Detections})
+		i.Claims++
+		answer, err := do(workflow.WithActivityOptions(ctx, patient), activities.ClaimDetections, activities.ClaimRequest{Incident: i.Record.ID, Claim: i.Claims, Detections: news.Detections})
 		if err != nil {
 			return claimed, err
 		}

@@ -115,6 +115,24 @@ func (w *world) oneReminder() {
 	}
 }
 
+// What the sweep, or a dispatcher that begins anew, tells again is the incident's already.
+func TestNewsToldTwiceCountOnce(t *testing.T) {
+	w := newWorld(t, planOf(only(block("wazuh", soar.Ask, 4*time.Hour))))
+	w.attacked(time.Second, bare)
+	w.at(10*time.Minute, func() {
+		first, second := w.detected(bare), w.detected(bare)
+		w.news(first)
+		w.news(first, second)
+		w.news(second)
+	})
+
+	w.plays(3 * day)
+
+	if r := w.record(); r.Brief.Detections != 3 {
+		t.Errorf("%d detections, want 3", r.Brief.Detections)
+	}
+}
+
 // A storm that arrives while the run is about to end is counted whole.
 func TestNewsAreTakenInBeforeARunEnds(t *testing.T) {
 	w := newWorld(t, planOf(only(block("wazuh", soar.Ask, 4*time.Hour))))

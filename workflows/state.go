@@ -36,6 +36,7 @@ type State struct {
 	Requests   []Request                 `json:"requests"`
 	LastNews   time.Time                 `json:"last_news"`
 	Audits     int                       `json:"audits"` // entries so far: part of their cause
+	Claims     int                       `json:"claims"` // so far: what an earlier one brought is not counted again
 	Material   bool                      `json:"material"`
 	Replans    int                       `json:"replans"`
 	Said       int                       `json:"said"`               // lines of the timeline so far, with those that gave way

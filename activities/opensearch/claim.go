@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -18,7 +19,7 @@ import (
 // claimRounds is how often a claim begins again with the documents that somebody else wrote meanwhile.
 const claimRounds = 5
 
-// Claim carries out activities.ClaimDetections. Repeating it is harmless: what is this incident's already is only
+// Claim carries out activities.ClaimDetections. Repeating it is harmless: what it claimed bears its number, and only that is
 // counted again.
 func (l *Ledger) Claim(ctx context.Context, in activities.ClaimRequest) (activities.Claimed, error) {
 	if in.Incident == "" || len(in.Detections) == 0 || len(in.Detections) > activities.MaxNews {
@@ -29,7 +30,7 @@ func (l *Ledger) Claim(ctx context.Context, in activities.ClaimRequest) (activit
 	open = slices.Compact(open)
 	var ours []folded
 	for range claimRounds {
-		mine, contested, err := l.claimOnce(ctx, in.Incident, open)
+		mine, contested, err := l.claimOnce(ctx, in, open)
 		if err != nil {
 			return activities.Claimed{}, err
 		}
@@ -63,8 +64,9 @@ func fold(ours []folded) (claimed activities.Claimed) {
 	return claimed
 }
 
-// claimOnce claims what is free and finds what is ours. Contested are those that changed between reading and writing.
-func (l *Ledger) claimOnce(ctx context.Context, incident string, refs []soar.DetectionRef) (ours []folded, contested []soar.DetectionRef, err error) {
+// claimOnce claims what is free and finds what this claim has already. Contested are those that changed between reading and
+// writing.
+func (l *Ledger) claimOnce(ctx context.Context, in activities.ClaimRequest, refs []soar.DetectionRef) (ours []folded, contested []soar.DetectionRef, err error) {
 	documents, err := l.read(ctx, refs)
 	if err != nil {
 		return nil, nil, err
@@ -79,11 +81,11 @@ func (l *Ledger) claimOnce(ctx context.Context, incident string, refs []soar.Det
 		if err := json.Unmarshal(document.Source, &one.detection); err != nil {
 			return nil, nil, activities.Permanent(fmt.Errorf("ledger document %s is not one that Sallyport wrote", refs[i].ID))
 		}
-		switch one.detection.IncidentID {
-		case incident:
+		switch {
+		case one.detection.IncidentID == in.Incident && one.detection.Claim == in.Claim:
 			ours = append(ours, one)
-		case "":
-			if err := appendClaim(&body, document, incident); err != nil {
+		case one.detection.IncidentID == "":
+			if err := appendClaim(&body, document, in.Incident, in.Claim); err != nil {
 				return nil, nil, err
 			}
 			free = append(free, one)
@@ -99,7 +101,7 @@ func (l *Ledger) claimOnce(ctx context.Context, incident string, refs []soar.Det
 	for i, item := range items {
 		switch {
 		case item.Fault == nil:
-			free[i].detection.IncidentID = incident
+			free[i].detection.IncidentID, free[i].detection.Claim = in.Incident, in.Claim
 			ours = append(ours, free[i])
 		case errors.Is(item.Fault, ErrConflict):
 			contested = append(contested, free[i].ref)
@@ -110,9 +112,9 @@ func (l *Ledger) claimOnce(ctx context.Context, incident string, refs []soar.Det
 	return ours, contested, nil
 }
 
-// appendClaim writes the document back with incident_id set, or without one if incident is empty, if nobody has written
-// it since.
-func appendClaim(body *bytes.Buffer, document Document, incident string) error {
+// appendClaim writes the document back with incident_id and the claim's number set, or without them if incident is empty, if
+// nobody has written it since.
+func appendClaim(body *bytes.Buffer, document Document, incident string, claim int) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(document.Source, &fields); err != nil {
 		return fmt.Errorf("decode ledger document: %w", err)
@@ -121,8 +123,12 @@ func appendClaim(body *bytes.Buffer, document Document, incident string) error {
 	if err != nil {
 		return fmt.Errorf("encode incident id: %w", err)
 	}
-	if fields["incident_id"] = id; incident == "" {
+	fields["incident_id"], fields["claim"] = id, []byte(strconv.Itoa(claim))
+	if incident == "" {
 		delete(fields, "incident_id")
+	}
+	if claim == 0 {
+		delete(fields, "claim")
 	}
 	action, err := json.Marshal(map[string]any{"index": map[string]any{
 		"_index": document.Index, "_id": document.ID, "if_seq_no": document.SeqNo, "if_primary_term": document.PrimaryTerm,

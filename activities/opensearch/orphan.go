@@ -172,7 +172,7 @@ func (l *Ledger) freeSome(ctx context.Context, incident string, refs []soar.Dete
 		if document.Source == nil || json.Unmarshal(document.Source, &claimed) != nil || claimed.By != incident {
 			continue
 		}
-		if err := appendClaim(&body, document, ""); err != nil {
+		if err := appendClaim(&body, document, "", 0); err != nil {
 			return 0, err
 		}
 		count++

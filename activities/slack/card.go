@@ -19,8 +19,12 @@ const (
 	DenyButton    = "sallyport_deny"
 )
 
-// maxSection is how much text Slack takes in one section, in characters.
-const maxSection = 3000
+// maxSection is how much text Slack takes in one section, in characters; maxCredit is how much of it names a rule's
+// author and licence.
+const (
+	maxSection = 3000
+	maxCredit  = 300
+)
 
 // card draws an approval: what, where, why, until when; buttons while it is pending, a stamp after.
 func card(c activities.Card, key ed25519.PrivateKey) (fallback string, blocks []slack.Block) {
@@ -83,7 +87,11 @@ func body(c activities.Card) string {
 func evidence(list []soar.Evidence) string {
 	var lines []string
 	for _, e := range list[:min(3, len(list))] {
-		lines = append(lines, fmt.Sprintf("%s  %s: %s", e.At.UTC().Format(time.TimeOnly), e.Rule, e.Summary))
+		rule := e.Rule
+		if e.Credit != "" {
+			rule += " (" + clip(e.Credit, maxCredit) + ")"
+		}
+		lines = append(lines, fmt.Sprintf("%s  %s: %s", e.At.UTC().Format(time.TimeOnly), rule, e.Summary))
 	}
 	return strings.Join(lines, "\n")
 }

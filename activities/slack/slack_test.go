@@ -34,7 +34,7 @@ func question() activities.Card {
 	return activities.Card{
 		Request: "i1-0-0", Workflow: "incident/host/web-01", Incident: "i1", Digest: "d1", Revision: 1, Needs: 1,
 		Actions:  []soar.Action{{ID: "i1-0-0", Kind: soar.BlockAddress, System: "wazuh", Target: "203.0.113.9", On: "004", OnName: "web-01", For: time.Hour}},
-		Evidence: []soar.Evidence{{Rule: "ssh", Summary: "<!channel> <https://evil.example|click me> & more"}},
+		Evidence: []soar.Evidence{{Rule: "ssh", Credit: "by Jo Writer, DRL-1.1", Summary: "<!channel> <https://evil.example|click me> & more"}},
 		Expires:  time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC),
 	}
 }
@@ -45,6 +45,9 @@ func TestCardIsPostedOnceAndThenEdited(t *testing.T) {
 	posted, err := people.AskPeople(t.Context(), card)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if blocks := string(server.Messages()[0].Blocks); !strings.Contains(blocks, "ssh (by Jo Writer, DRL-1.1): ") {
+		t.Errorf("the rule's author and licence are not shown: %s", blocks)
 	}
 	card.Posted, card.Revision, card.Outcome, card.DecidedBy = posted, 2, soar.Approved, []string{"ana (cli)"}
 	if _, err := people.AskPeople(t.Context(), card); err != nil {

@@ -86,7 +86,11 @@ func describe(req activities.CaseRequest) string {
 		fmt.Fprintf(&out, "- %s\n", code(reason))
 	}
 	for _, rule := range req.Brief.Rules {
-		fmt.Fprintf(&out, "- rule %s, %s\n", code(rule.Title), rule.Level)
+		credit := ""
+		if said := rule.Credit(); said != "" {
+			credit = ", " + code(said)
+		}
+		fmt.Fprintf(&out, "- rule %s, %s%s\n", code(rule.Title), rule.Level, credit)
 	}
 	for _, asset := range req.Brief.Assets {
 		fmt.Fprintf(&out, "- asset %s\n", code(asset.Name))

@@ -22,6 +22,7 @@ func TestHostileTextIsShownNotRendered(t *testing.T) {
 	hive := open(t, server.URL)
 	req := request("i1")
 	req.Title = "x\n# " + strings.Repeat("é", 600)
+	req.Brief.Rules = append(req.Brief.Rules, soar.Rule{Title: "tool", Level: soar.Low, Author: "Jo `Writer`", Licence: "DRL-1.1"})
 	req.Brief.Evidence = []soar.Evidence{{Summary: "login `![x](http://evil.example/?a)` \xff\n## heading"}}
 	req.Brief.Observables = append(req.Brief.Observables, soar.Observable{Type: "url", Value: "http://x/" + strings.Repeat("a", 5000)}, soar.Observable{Type: "ip"})
 	ref, err := hive.OpenCase(t.Context(), req)
@@ -36,6 +37,9 @@ func TestHostileTextIsShownNotRendered(t *testing.T) {
 	get(t, server, "/api/v1/alert/incident;sallyport;i1", &alert)
 	if !strings.Contains(alert.Description, "`login '![x](http://evil.example/?a)' \uFFFD ## heading`") {
 		t.Errorf("description: %s", alert.Description)
+	}
+	if !strings.Contains(alert.Description, "- rule `tool`, low, `by Jo 'Writer', DRL-1.1`\n") {
+		t.Errorf("the rule's author and licence are not shown: %s", alert.Description)
 	}
 	if got := server.Observables(ref.ID); len(got) != 2 {
 		t.Errorf("observables %q: an empty and an endless one are left out", got)

@@ -29,6 +29,7 @@ var rooms = []room{
 	{"workflows", "internal/soar activities"},
 
 	{"rules/content", ""},
+	{"rules/lint rules/bundle", "internal/soar rules rules/"}, // they look at rules that are loaded
 	{"rules", "internal/soar rules/"},
 	{"rules/", "internal/soar rules/"},
 

@@ -75,6 +75,7 @@ type Brief struct {
 // Evidence points at one event and says in one line what it showed.
 type Evidence struct {
 	Rule    string       `json:"rule"`
+	Credit  string       `json:"credit,omitempty"` // the rule's author and licence
 	Summary string       `json:"summary"`
 	At      time.Time    `json:"at"`
 	Ref     DetectionRef `json:"ref"`
@@ -118,7 +119,7 @@ func (b *Brief) Add(ref DetectionRef, d Detection) (material bool) {
 	for _, c := range d.CVEs {
 		add(&b.CVEs, c, MaxObservables)
 	}
-	add(&b.Evidence, Evidence{Rule: d.Rule.Title, Summary: d.Summary, At: d.EventTime, Ref: ref, Event: d.Event}, MaxEvidence)
+	add(&b.Evidence, Evidence{Rule: d.Rule.Title, Credit: d.Rule.Credit(), Summary: d.Summary, At: d.EventTime, Ref: ref, Event: d.Event}, MaxEvidence)
 	return material
 }
 

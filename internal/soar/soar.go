@@ -90,6 +90,18 @@ type Rule struct {
 	Licence string `json:"licence,omitempty"`
 }
 
+// Credit says who wrote the rule and under which licence, as licences such as DRL 1.1 want it wherever a match is shown;
+// "" if the rule says neither.
+func (r Rule) Credit() string {
+	switch {
+	case r.Author == "":
+		return r.Licence
+	case r.Licence == "":
+		return "by " + r.Author
+	}
+	return "by " + r.Author + ", " + r.Licence
+}
+
 // EventRef names one event for ever: the index's UUID and the document's id, never a hash of its content.
 type EventRef struct {
 	IndexUUID string `json:"index_uuid"`
@@ -115,6 +127,7 @@ type Detection struct {
 	Late         bool         `json:"late,omitempty"`          // older than the stream's late_after: opens nothing by itself
 	SuppressedBy string       `json:"suppressed_by,omitempty"` // id of the suppression or allow-list entry that kept it quiet
 	IncidentID   string       `json:"incident_id,omitempty"`   // set by the incident that claimed it
+	Claim        int          `json:"claim,omitempty"`         // by which of its claims, so that it counts once
 
 	// What correlations need: the values that they group by or count, by field; whether the rule is nothing by itself, so
 	// that this lies among the matches; and, of a correlation's own detection, the newest of what it is made of, and why

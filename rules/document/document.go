@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Kind is what a node of a document is.
@@ -25,19 +26,24 @@ const (
 	Mapping
 )
 
-// Node is one value of a YAML document, with its line.
+// Place is where something stands in a file.
+type Place struct {
+	Line, Column int // from 1; a column counts characters
+}
+
+// Node is one value of a YAML document, with its place.
 type Node struct {
 	Kind Kind
 	Text string // of a scalar, as written
 	Keys []*Node
 	Kids []*Node // a list's elements, or a mapping's values beside Keys
-	Line int
+	Place
 }
 
-// Error is why a file can't be read, and where.
+// Error is why a file can't be read, where, and how it is mended.
 type Error struct {
-	Line int // from 1
-	Text string
+	Place
+	Text, Mend string
 }
 
 // Error implements error.
@@ -81,80 +87,119 @@ func (n *Node) Words() (words []string) {
 	return words
 }
 
-// Read returns every document of a file as a tree; empty documents are left out.
+// Read returns every document of a file as a tree; empty documents are left out. Why it can't is an Error.
 func Read(content []byte) (trees []*Node, err error) {
+	content, wrong := text(content)
+	if wrong != nil {
+		return nil, wrong
+	}
 	file, err := parser.ParseBytes(content, 0)
 	if err != nil {
-		if placed, ok := errors.AsType[yaml.Error](err); ok {
-			return nil, &Error{placed.GetToken().Position.Line, placed.GetMessage()}
-		}
-		return nil, &Error{1, err.Error()}
+		return nil, parseError(err)
 	}
 	for _, doc := range file.Docs {
 		if doc.Body == nil || doc.Body.Type() == ast.CommentType {
 			continue
 		}
-		t := &treeBuilder{anchors: map[string]*Node{}}
+		t := &treeBuilder{anchors: map[string]anchored{}}
 		tree := t.build(doc.Body)
-		if t.nodes > maxNodes {
-			return nil, &Error{1, fmt.Sprintf("a document has more than %d values", maxNodes)}
+		if t.fault != nil {
+			return nil, t.fault
 		}
 		trees = append(trees, tree)
 	}
 	return trees, nil
 }
 
+func parseError(err error) *Error {
+	wrong := &Error{Place{1, 1}, err.Error(), "write it as YAML"}
+	if placed, ok := errors.AsType[yaml.Error](err); ok {
+		wrong.Place, wrong.Text = placeOf(placed.GetToken().Position), placed.GetMessage()
+	}
+	if strings.Contains(wrong.Text, "character '\t'") {
+		wrong.Text, wrong.Mend = "a tab stands where YAML wants spaces", "indent with spaces"
+	}
+	return wrong
+}
+
+func placeOf(at *token.Position) Place { return Place{at.Line, at.Column} }
+
 // maxNodes bounds a document; aliases count by what they stand for.
-const maxNodes = 1_000_000
+const maxNodes = 300_000
 
 type treeBuilder struct {
-	anchors map[string]*Node
+	anchors map[string]anchored
 	nodes   int
+	fault   *Error
+}
+
+// anchored is what an alias stands for.
+type anchored struct {
+	node *Node
+	size int
 }
 
 func (t *treeBuilder) build(from ast.Node) *Node {
-	t.nodes++
-	line := 1
-	if token := from.GetToken(); token != nil {
-		line = token.Position.Line
+	at := Place{1, 1}
+	if first := from.GetToken(); first != nil {
+		at = placeOf(first.Position)
+	}
+	if !t.count(1, at) {
+		return &Node{Place: at}
 	}
 	switch from := from.(type) {
 	case *ast.MappingNode:
-		return t.mapping(from.Values, line)
+		return t.mapping(from.Values, at)
 	case *ast.MappingValueNode:
-		return t.mapping([]*ast.MappingValueNode{from}, line)
+		return t.mapping([]*ast.MappingValueNode{from}, at)
 	case *ast.SequenceNode:
-		made := &Node{Kind: List, Line: line}
+		made := &Node{Kind: List, Place: at}
 		for _, value := range from.Values {
 			made.Kids = append(made.Kids, t.build(value))
 		}
 		return made
 	case *ast.AnchorNode:
+		before := t.nodes
 		made := t.build(from.Value)
-		t.anchors[from.Name.GetToken().Value] = made
+		t.anchors[from.Name.GetToken().Value] = anchored{made, t.nodes - before}
 		return made
 	case *ast.AliasNode:
-		if made := t.anchors[from.Value.GetToken().Value]; made != nil {
-			t.nodes += size(made)
-			return made
-		}
-		return &Node{Line: line}
+		return t.alias(from.Value.GetToken().Value, at)
 	case *ast.TagNode:
 		return t.build(from.Value)
 	}
-	return scalar(from, line)
+	return scalar(from, at)
 }
 
-func (t *treeBuilder) mapping(values []*ast.MappingValueNode, line int) *Node {
-	made := &Node{Kind: Mapping, Line: line}
+// count counts values, and reports whether there may be as many.
+func (t *treeBuilder) count(nodes int, at Place) bool {
+	if t.nodes += nodes; t.nodes > maxNodes && t.fault == nil {
+		t.fault = &Error{at, fmt.Sprintf("the document has more than %d values, aliases counted by what they stand for", maxNodes), "cut it into several files"}
+	}
+	return t.fault == nil
+}
+
+func (t *treeBuilder) alias(name string, at Place) *Node {
+	stands, known := t.anchors[name]
+	if !known && t.fault == nil {
+		t.fault = &Error{at, "no anchor &" + name + " stands before the alias *" + name, "write the value out, or put it in quotes if it begins with *"}
+	}
+	if !t.count(stands.size, at) {
+		return &Node{Place: at}
+	}
+	return stands.node
+}
+
+func (t *treeBuilder) mapping(values []*ast.MappingValueNode, at Place) *Node {
+	made := &Node{Kind: Mapping, Place: at}
 	if len(values) > 0 {
-		made.Line = values[0].Key.GetToken().Position.Line
+		made.Place = placeOf(values[0].Key.GetToken().Position)
 	}
 	for _, pair := range values {
-		key := &Node{Kind: Text, Text: keyText(pair.Key), Line: pair.Key.GetToken().Position.Line}
+		key := &Node{Kind: Text, Text: keyText(pair.Key), Place: placeOf(pair.Key.GetToken().Position)}
 		value := t.build(pair.Value)
 		if value.Kind == Null {
-			value.Line = key.Line
+			value.Place = key.Place
 		}
 		made.Keys, made.Kids = append(made.Keys, key), append(made.Kids, value)
 	}
@@ -170,26 +215,18 @@ func keyText(key ast.MapKeyNode) string {
 	return key.GetToken().Value
 }
 
-func scalar(from ast.Node, line int) *Node {
+func scalar(from ast.Node, at Place) *Node {
 	switch from := from.(type) {
 	case *ast.NullNode:
-		return &Node{Line: line}
+		return &Node{Place: at}
 	case *ast.BoolNode:
-		return &Node{Kind: Boolean, Text: strings.ToLower(from.GetToken().Value), Line: line}
+		return &Node{Kind: Boolean, Text: strings.ToLower(from.GetToken().Value), Place: at}
 	case *ast.IntegerNode, *ast.FloatNode:
-		return &Node{Kind: Number, Text: from.GetToken().Value, Line: line}
+		return &Node{Kind: Number, Text: from.GetToken().Value, Place: at}
 	case *ast.LiteralNode:
-		return &Node{Kind: Text, Text: from.Value.Value, Line: line}
+		return &Node{Kind: Text, Text: from.Value.Value, Place: at}
 	case *ast.StringNode:
-		return &Node{Kind: Text, Text: from.Value, Line: line}
+		return &Node{Kind: Text, Text: from.Value, Place: at}
 	}
-	return &Node{Kind: Text, Text: from.GetToken().Value, Line: line}
-}
-
-func size(n *Node) (nodes int) {
-	nodes = 1
-	for _, kid := range n.Kids {
-		nodes += size(kid)
-	}
-	return nodes
+	return &Node{Kind: Text, Text: from.GetToken().Value, Place: at}
 }

@@ -21,9 +21,11 @@ type automaton struct {
 	states   []dfaState
 	next     []int32 // by state, whose number is its place here, and class: a state, or one of the answers
 	index    map[string]int32
-	given    bool    // given up
-	idle     []int32 // states in which nothing has begun
-	only     byte    // the one ASCII byte that leads on from the first state, 0 if there are others
+	given    bool     // given up
+	idle     []int32  // states in which nothing has begun
+	resting  [3]int32 // those of them behind a line's end, a word's character, another; 0 until made
+	only     byte     // the one ASCII byte that leads on from the first state, 0 if there are others
+	spelled  bool     // texts with escapes can be read as they are: only is no part of one, and what is around does not count
 }
 
 // dfaState is where the expression may stand, and what kind of character was read last.
@@ -60,6 +62,8 @@ func newAutomaton(expression string) *automaton {
 		return a
 	}
 	a.only = firstByte(parsed)
+	a.spelled = a.only > ' ' && !isLetter(a.only) && !bytes.ContainsRune([]byte(`0123456789"\/`), rune(a.only)) &&
+		!slices.ContainsFunc(prog.Inst, func(inst syntax.Inst) bool { return inst.Op == syntax.InstEmptyWidth })
 	a.state(nil, -1)
 	return a
 }
@@ -125,75 +129,6 @@ func (a *automaton) state(at []uint32, last rune) int32 {
 	return made
 }
 
-// step makes what follows a state when a class of characters is read.
-func (a *automaton) step(from int32, class int) int32 {
-	s, r := a.states[int(from)/len(a.samples)], a.samples[class]
-	w := walker{prog: a.prog, context: syntax.EmptyOpContext(s.last, r), seen: make([]bool, len(a.prog.Inst))}
-	for _, pc := range s.at {
-		w.reach(pc)
-	}
-	if !a.anchored {
-		w.reach(uint32(a.prog.Start))
-	}
-	if w.matched {
-		return matched
-	}
-	var at []uint32
-	for _, pc := range w.waiting {
-		if inst := &a.prog.Inst[pc]; r >= 0 && inst.MatchRune(r) {
-			at = append(at, inst.Out)
-		}
-	}
-	if r < 0 || a.anchored && len(at) == 0 {
-		return failed
-	}
-	slices.Sort(at)
-	return a.state(slices.Compact(at), kindOf(r))
-}
-
-// kindOf is a character of the same kind, as far as anchors and word borders tell.
-func kindOf(r rune) rune {
-	switch {
-	case r == '\n':
-		return r
-	case syntax.IsWordChar(r):
-		return 'a'
-	}
-	return ' '
-}
-
-// walker follows an expression's instructions that read nothing.
-type walker struct {
-	prog    *syntax.Prog
-	context syntax.EmptyOp
-	seen    []bool
-	waiting []uint32
-	matched bool
-}
-
-func (w *walker) reach(pc uint32) {
-	if w.seen[pc] {
-		return
-	}
-	w.seen[pc] = true
-	switch inst := &w.prog.Inst[pc]; inst.Op {
-	case syntax.InstAlt, syntax.InstAltMatch:
-		w.reach(inst.Out)
-		w.reach(inst.Arg)
-	case syntax.InstCapture, syntax.InstNop:
-		w.reach(inst.Out)
-	case syntax.InstEmptyWidth:
-		if syntax.EmptyOp(inst.Arg)&^w.context == 0 {
-			w.reach(inst.Out)
-		}
-	case syntax.InstMatch:
-		w.matched = true
-	case syntax.InstFail:
-	default:
-		w.waiting = append(w.waiting, pc)
-	}
-}
-
 // match answers for a text; ok is false if another must answer.
 func (a *automaton) match(text []byte) (matches, ok bool) {
 	if a.given {
@@ -208,7 +143,7 @@ func (a *automaton) match(text []byte) (matches, ok bool) {
 			}
 			if skip > 0 {
 				i += skip
-				at = a.state(nil, kindOf(rune(text[i-1])))
+				at = a.rest(rune(text[i-1]))
 				next = a.next
 			}
 		}
@@ -241,6 +176,68 @@ func (a *automaton) match(text []byte) (matches, ok bool) {
 		to = a.learn(at, len(a.samples)-1)
 	}
 	return to == matched, !a.given
+}
+
+// matchSpelled is match for a string as the event spells it: what does not begin with the one byte is never read, and so
+// needs no copy without escapes.
+func (a *automaton) matchSpelled(raw []byte) (matches, ok bool) {
+	at := int32(0)
+	for i := 0; i < len(raw); {
+		if slices.Contains(a.idle, at) {
+			skip := bytes.IndexByte(raw[i:], a.only)
+			if skip < 0 {
+				return false, true
+			}
+			i, at = i+skip, 0
+		}
+		r, width := character(raw[i:])
+		i += width
+		class := 0
+		if r < utf8.RuneSelf {
+			class = int(a.classOf[r])
+		} else {
+			class = a.class(r)
+		}
+		if at = a.follow(at, class); at < 0 {
+			return at == matched, !a.given
+		}
+	}
+	return a.follow(at, len(a.samples)-1) == matched, !a.given
+}
+
+// character reads one character of a string as an event spells it.
+func character(raw []byte) (r rune, width int) {
+	switch {
+	case raw[0] != '\\':
+		return utf8.DecodeRune(raw)
+	case raw[1] == 'u':
+		r, rest := unicodeEscape(raw[2:])
+		return r, len(raw) - len(rest)
+	}
+	return rune(escapes[raw[1]]), 2
+}
+
+// follow is what follows a state.
+func (a *automaton) follow(at int32, class int) int32 {
+	if to := a.next[int(at)+class]; to != unknown {
+		return to
+	}
+	return a.learn(at, class)
+}
+
+// rest is the state in which nothing has begun behind that character.
+func (a *automaton) rest(last rune) int32 {
+	kind, at := kindOf(last), &a.resting[0]
+	switch kind {
+	case 'a':
+		at = &a.resting[1]
+	case ' ':
+		at = &a.resting[2]
+	}
+	if *at == 0 {
+		*at = a.state(nil, kind)
+	}
+	return *at
 }
 
 func (a *automaton) learn(at int32, class int) int32 {

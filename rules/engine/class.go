@@ -14,8 +14,9 @@ import (
 type class struct {
 	program *Program
 	shape   shape
+	source  logsource.Class
 	rules   []int32
-	sieve   atomic.Pointer[sieve]
+	plan    atomic.Pointer[plan]
 	learned atomic.Bool
 
 	mu     sync.Mutex
@@ -37,14 +38,14 @@ func (p *Program) class(s shape, mapping string, source logsource.Class) *class 
 	if known := p.classes[key]; known != nil {
 		return known
 	}
-	c := &class{program: p, shape: s}
+	c := &class{program: p, shape: s, source: source}
 	for i, r := range p.rules {
-		applies := r.mapping != "" && r.mapping == mapping || r.mapping == "" && source.Takes(r.product, r.category, r.service)
+		applies := r.mapping != "" && (r.mapping == mapping || source.All) || r.mapping == "" && source.Takes(r.product, r.category, r.service)
 		if applies && r.condition >= 0 {
 			c.rules = append(c.rules, int32(i))
 		}
 	}
-	c.sieve.Store(c.build(&chooser{program: p}, nil))
+	c.plan.Store(c.build(&chooser{program: p}, nil).encode(nil))
 	c.learned.Store(len(c.rules) == 0)
 	p.classes[key] = c
 	return c
@@ -53,6 +54,9 @@ func (p *Program) class(s shape, mapping string, source logsource.Class) *class 
 // learn keeps the event; the last one that is needed makes the sieve anew by what the sample shows to be rare. Which
 // rules match is the same before and after.
 func (c *class) learn(m *Matcher) {
+	if len(m.in) > sampleBytes/8 { // it would be most of the sample
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.learned.Load() {
@@ -83,139 +87,120 @@ func (p *Program) Settle() {
 	}
 }
 
-// study makes the sieve anew by the sample.
+// study makes the plan anew by the sample.
 func (c *class) study(mapping string, last bool) {
 	common := &rarity{}
 	for _, event := range c.sample {
 		common.learn(event)
 	}
-	c.program.mu.Lock()
-	c.program.common = common
-	c.program.mu.Unlock()
-	c.sieve.Store(c.build(&chooser{program: c.program, rate: c.measure(mapping, common)}, common))
-	c.settle(mapping)
+	by := &chooser{program: c.program}
+	by.rate, by.lengths = c.measure(mapping, common)
+	made := c.build(by, common)
+	c.plan.Store(made.encode(c.tallies(mapping, made.encode(nil))))
 	if last {
 		c.sample = nil
 		c.learned.Store(true)
 	}
 }
 
-// measure says how often each probe that could be chosen speaks on the sample.
-func (c *class) measure(mapping string, common *rarity) map[probe]float64 {
+// each looks at the sample with a matcher of its own, which has the plan.
+func (c *class) each(mapping string, with *plan, see func(*Matcher)) {
+	m := c.program.NewMatcher(mapping)
+	m.shape, m.answers = c.shape, map[int32]bool{}
+	m.use(with)
+	for _, event := range c.sample {
+		if m.scan(event, true) == nil {
+			m.next()
+			clear(m.answers)
+			see(m)
+		}
+	}
+}
+
+// measure says how often each probe that could be chosen speaks on the sample, and how long fields are.
+func (c *class) measure(mapping string, common *rarity) (rate map[probe]float64, lengths map[int32]float64) {
 	all := map[probe]bool{}
 	chooser := &chooser{program: c.program}
 	for _, rule := range c.rules {
 		chooser.every(c.program.rules[rule].condition, all)
 	}
 	probes := slices.Collect(maps.Keys(all))
-	sieve := c.assemble(probes, make([][]int32, len(probes)), common)
-	m := c.program.NewMatcher(mapping)
-	m.shape, m.counted = c.shape, make([]int32, len(probes))
-	rate := map[probe]float64{}
-	before := make([]int32, len(probes))
-	for _, event := range c.sample {
-		if m.scan(event, true) != nil {
-			continue
+	with := &plan{sieve: c.assemble(probes, common), wakeAt: make([]int32, len(probes)+1)}
+	before, seen := make([]int32, len(probes)), make([]int32, len(probes))
+	rate, lengths = map[probe]float64{}, map[int32]float64{}
+	bytes := make([]int32, len(c.program.layout.tree.nodes))
+	c.each(mapping, with, func(m *Matcher) {
+		m.counted = seen
+		copy(before, seen)
+		m.sift()
+		for _, span := range m.spans {
+			bytes[span.node] += span.end - span.start
 		}
-		m.next()
-		copy(before, m.counted)
-		m.sift(sieve)
 		for i, p := range probes {
-			if m.counted[i] > before[i] {
+			if seen[i] > before[i] {
 				rate[p]++
 			}
 		}
-	}
+	})
 	for _, p := range probes {
 		rate[p] = (rate[p] + 0.3) / float64(len(c.sample)+1)
+		lengths[p.field] = 0
 	}
-	return rate
+	for field := range lengths {
+		if field >= 0 {
+			first := c.program.layout.places[c.shape][field][0].node
+			lengths[field] = float64(bytes[first]) / float64(len(c.sample))
+		}
+	}
+	return rate, lengths
 }
 
-// settle puts the conditions of rules that the sample wakes into the order that decides soonest.
-func (c *class) settle(mapping string) {
-	m := c.program.NewMatcher(mapping)
-	m.shape = c.shape
-	seen := map[int32]map[int32]*tally{}
-	for _, event := range c.sample {
-		if m.scan(event, true) != nil {
-			continue
-		}
-		m.next()
-		m.sift(c.sieve.Load())
-		for _, rule := range m.cands {
-			if seen[rule] == nil {
-				seen[rule] = map[int32]*tally{}
-			}
-			m.observe(c.program.rules[rule].condition, seen[rule])
-		}
-	}
-	for rule, tallies := range seen {
-		c.program.reorder(c.program.rules[rule].condition, tallies, c.program.weight)
-	}
-}
-
-// build chooses each rule's signs and makes their sieve.
-func (c *class) build(by *chooser, common *rarity) *sieve {
-	by.short = map[probe]bool{}
-	needed := map[probe]bool{}
-	for _, rule := range c.rules {
-		signs, _, _ := by.sign(c.program.rules[rule].condition)
-		for _, p := range signs {
-			if p.kind == probeContains && len(p.text) < longEnough {
-				needed[p.place()] = true
+// tallies counts how the steps of rules that the sample wakes answer.
+func (c *class) tallies(mapping string, with *plan) map[int32]*tally {
+	seen := map[int32]*tally{}
+	c.each(mapping, with, func(m *Matcher) {
+		m.sift()
+		done := map[int32]bool{}
+		for _, t := range m.cands {
+			if rule := with.targets[t].rule; !done[rule] {
+				done[rule] = true
+				m.observe(c.program.rules[rule].condition, seen)
 			}
 		}
-	}
-	by.short = needed
-	index := map[probe]int32{}
-	var probes []probe
-	var wakes [][]int32
-	for _, rule := range c.rules {
-		signs, _, ok := by.sign(c.program.rules[rule].condition)
-		if !ok {
-			signs = []probe{{probeAlways, -1, ""}}
-		}
-		for _, p := range signs {
-			at, known := index[p]
-			if !known {
-				at = int32(len(probes))
-				index[p], probes, wakes = at, append(probes, p), append(wakes, nil)
-			}
-			if woken := wakes[at]; len(woken) == 0 || woken[len(woken)-1] != rule {
-				wakes[at] = append(woken, rule)
-			}
-		}
-	}
-	return c.assemble(probes, wakes, common)
+	})
+	return seen
 }
 
 // assemble puts probes where their values are looked at.
-func (c *class) assemble(probes []probe, wakes [][]int32, common *rarity) *sieve {
-	s := &sieve{at: make([]int32, len(c.program.layout.tree.nodes)), wakes: wakes}
+func (c *class) assemble(probes []probe, common *rarity) (s sieve) {
+	s.at = make([]int32, len(c.program.layout.tree.nodes))
 	for i := range s.at {
 		s.at[i] = -1
 	}
 	for i, p := range probes {
 		switch {
 		case p.kind == probeAlways:
-			s.always = append(s.always, int32(i))
+			s.always = append(s.always, int32(2*i))
 		case p.field < 0:
 			into := &s.anywhere
 			if !isASCII([]byte(p.text)) {
 				into = &s.odd
 			}
-			addGrams(into, []byte(p.text), int32(i), common)
+			addGrams(into, []byte(p.text), int32(2*i))
 		default:
-			for _, place := range c.program.layout.places[c.shape][p.field] {
-				s.filter(place.node).add(p, int32(i), common)
+			for k, place := range c.program.layout.places[c.shape][p.field] {
+				number := int32(2 * i)
+				if k == 0 && place.path { // no other place counts before it
+					number++
+				}
+				s.filter(place.node).add(p, number)
 			}
 		}
 	}
-	s.anywhere.seal()
-	s.odd.seal()
+	s.anywhere.seal(common)
+	s.odd.seal(common)
 	for _, f := range s.filters {
-		f.seal()
+		f.seal(common)
 	}
 	return s
 }
@@ -228,8 +213,11 @@ func (s *sieve) filter(node int32) *filter {
 	return s.filters[s.at[node]]
 }
 
-func (f *filter) add(p probe, number int32, common *rarity) {
+func (f *filter) add(p probe, number int32) {
 	text := []byte(p.text)
+	for _, c := range text {
+		f.letters.add(rune(c))
+	}
 	switch p.kind {
 	case probePresent:
 		f.present = append(f.present, number)
@@ -255,36 +243,24 @@ func (f *filter) add(p probe, number int32, common *rarity) {
 		if !isASCII(text) {
 			into = &f.odd
 		}
-		addGrams(into, text, number, common)
+		addGrams(into, text, number)
 	case probeAlways: // no filter's
 	}
 }
 
-func (f *filter) seal() {
+func (f *filter) seal(common *rarity) {
 	f.equals.seal()
 	for i := range f.ends {
 		f.ends[i].eight.seal()
 		f.ends[i].four.seal()
 	}
-	f.grams.seal()
-	f.odd.seal()
+	f.grams.seal(common)
+	f.odd.seal(common)
 }
 
-func addGrams(into **grams, text []byte, number int32, common *rarity) {
+func addGrams(into **grams, text []byte, number int32) {
 	if *into == nil {
 		*into = &grams{}
 	}
-	(*into).add(text, number, common)
-}
-
-func (g *grams) seal() {
-	if g == nil {
-		return
-	}
-	g.wide.seal()
-	for _, p := range g.pairs {
-		if p != nil {
-			p.table.seal()
-		}
-	}
+	(*into).add(text, number)
 }

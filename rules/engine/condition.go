@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"github.com/sallyport-soar/sallyport/rules/document"
 )
@@ -24,7 +23,6 @@ type step struct {
 	op   operation
 	arg  int32
 	kids []int32
-	rank atomic.Pointer[[]int32] // the kids in the order in which they are asked; nil for a test
 }
 
 // wrong is what a rule cannot mean.

@@ -41,8 +41,6 @@ type Program struct {
 
 	mu      sync.Mutex
 	classes map[string]*class
-	crowds  map[int32]*grams // by field
-	common  *rarity          // of the last sample
 }
 
 type compiled struct {
@@ -75,7 +73,7 @@ func Compile(rules []Rule, lists map[string][]string) (*Program, []Refusal) {
 	c.layout.renumber()
 	c.layout.tree.seal()
 	p.tests, p.steps = c.tests, c.steps
-	p.order()
+	p.weigh()
 	return p, refused
 }
 

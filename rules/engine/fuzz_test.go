@@ -28,7 +28,7 @@ var detections = []string{
 	"a: {f|neq: [x, y]}\n  condition: a",
 	"a: {f|windash|contains: ' -enc '}\n  condition: a",
 	"a: {f|base64offset|contains: foo}\n  b: {f|wide|base64offset|contains: foo}\n  condition: a or b",
-	"a: {f|utf16le|contains: cmd}\n  condition: a",
+	"a: {f|utf16le|contains: cmd}\n  condition: a", "a: {f|utf16be: 'c*d'}\n  b: {f|utf16|startswith: 'c?m'}\n  condition: a or b", "a: {f|windash|contains: ' –enc /x'}\n  condition: a",
 	"a: {t|hour|gte: 22}\n  b: {t|week: 1}\n  c: {t|year: 2024}\n  condition: a or b and c",
 	"a: [evil, 'b?d', 4444, 'ab*cd']\n  condition: a",
 	"a: {'|all': [one, two]}\n  condition: a",
@@ -51,7 +51,7 @@ var documents = []string{
 	`{"a":[[{"b":{"c":"x"}}]]}`, `{"a":{"b":1},"a":{"b":{"c":"x"}}}`, `{"t":"2024-01-01T23:30:00Z"}`, `{"t":1704151800}`, `{"t":1704151800000}`, `{"f":"say EVIL","h":4444}`, `{"k":{"evil":1}}`,
 	`{"f":"x","g":"X"}`, `{"f":"wwX","g":"x"}`, `{"f":"X","g":"y"}`, `{"f":"c:\\dir\\X.exe"}`, `{"f":"*?"}`, `{"f":""}`, `{"f":"é"}`, `{"f":"ÉA"}`, `{"f":"STRASSE ı"}`, `{"f":"xVALUEy"}`,
 	`{"f":"powershell –enc x /enc "}`, `{"f":"Zm9v"}`, `{"f":"c\u0000m\u0000d\u0000"}`, `{"f":"\/path\/\"Q\""}`, `{"f":"\ud83d\ude00\ud800"}`, `{"f":123456789012345678901234567890}`,
-	`{"f":-0}`, `{"f":true,"g":false}`, ` {"f" : "ab" } `, `{"f":"ab"}x`, `{"f":"a` + "\x01" + `b"}`, `{"f":01}`, `{"f":"\x"}`, `{"f":"\u12"}`, `[1]`, `nul`, `{"f":nul}`, `{"f":"ab",}`, `{"f" "ab"}`, "{\"f\":\"\xff\xfeab\"}", `{"` + "\xc3" + `":1}`,
+	`{"f":-0}`, `{"f":true,"g":false}`, ` {"f" : "ab" } `, `{"f":"ab"}x`, `{"f":"a` + "\x01" + `b"}`, `{"f":01}`, `{"f":"\x"}`, `{"f":"\u12"}`, `{"\u"`, `{"\x":1}`, `{"\u00":1}`, `{"\`, `[1]`, `nul`, `{"f":nul}`, `{"f":"ab",}`, `{"f" "ab"}`, "{\"f\":\"\xff\xfeab\"}", `{"` + "\xc3" + `":1}`,
 }
 
 // tooDeep are events just within and just beyond what encoding/json takes.

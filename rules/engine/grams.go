@@ -3,46 +3,65 @@ package engine
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"math/bits"
 	"slices"
 )
 
-// grams finds many texts inside a value. Of each text four neighbouring runs of four bytes are in a bitmap, so a look at
-// every fourth place of the value meets one of them wherever the text lies. Texts too short for that have two neighbouring
-// pairs of bytes in another, for a look at every second place, and the shortest one pair, for every place.
+// grams finds many texts inside a value. Of each text some neighbouring runs of bytes are in a table, as many as the
+// distance of the places of the value that are looked at, so that one of them is met wherever the text lies. Texts of one
+// table have about one length: the longer they are, the fewer places.
 type grams struct {
-	wide  gramTable
-	pairs [2]*pairTable // for every place, for every second
+	tables  [lengths]*gramTable
+	chars   []added  // texts of one character, which is no letter
+	letters alphabet // of all texts
 }
 
-// stride is the distance of places looked at for runs.
-const stride = 4
+// lengths are the tables' lengths of texts: 2, 3 to 6, 7 and more.
+const lengths = 3
 
 // gramTable finds runs: a bit per hash says that there may be one, the table which texts have it, and where.
 type gramTable struct {
-	bits  []uint64
-	shift uint32
-	mask  uint32
-	slots []int32
-	runs  []run
-	texts []byte
+	bits   bitmap
+	mask   uint32 // the bytes of a run
+	blank  uint32 // the bit that folds them
+	width  int
+	stride int      // between places looked at
+	bucket []uint32 // by hash: where its runs begin
+	narrow uint32   // from a hash to its bucket
+	runs   []run
+	texts  []byte
+	added  []added
 }
 
-// pairTable finds pairs by a bit for each.
-type pairTable struct {
-	set   [1 << 10]uint64
-	table gramTable
+// bitmap has a bit for each hash of a run. That its size does not vary spares half of the instructions of a look.
+type bitmap [1 << (bitmapBits - 6)]uint64
+
+const bitmapBits = 17
+
+func (b *bitmap) has(gram uint32) bool {
+	h := gramHash(gram) >> (32 - bitmapBits)
+	return b[h>>6]&(1<<(h&63)) != 0
+}
+
+// added is a text before the table is sealed.
+type added struct {
+	text  string
+	probe int32
 }
 
 // run is one run of bytes of a text, in lower case as folding by one bit has it. Four more bytes of the text, so far from
 // the run, tell most texts apart without a look at them, which would be one more place in memory.
 type run struct {
-	gram, more  uint32
-	cover       uint32 // of more: nothing if the text has no four bytes beside the run
-	away        int32  // from the run's begin
-	at, length  int32  // of the run in the text, and of the text
-	from, probe int32  // of the text among texts
+	gram, more uint32
+	from       uint32 // of the text among texts
+	probe      int32
+	at, length uint8 // of the run in the text, and of the text
+	away       int8  // of more, from the run's begin; 0 if the text has no four bytes beside the run
 }
+
+// lookedFor is the length of what is looked for of a longer text.
+const lookedFor = 120
 
 const (
 	blank     = 0x20202020
@@ -67,27 +86,19 @@ func (r *rarity) learn(event []byte) {
 	}
 }
 
-func (r *rarity) run(text []byte, i int) uint64 {
-	if r == nil {
-		return 0
-	}
-	return uint64(r.runs[gramHash(gramAt(text, i))>>16])
-}
-
-func (r *rarity) pair(text []byte, i int) uint64 {
-	if r == nil {
-		return 0
-	}
-	return uint64(r.pairs[pairAt(text, i)])
-}
-
-// rarest is where so many neighbouring runs begin that are rarest together.
-func rarest(text []byte, runs, width int, common func([]byte, int) uint64) (best int) {
+// rarest is where so many neighbouring runs begin that are rarest together, among them those that few texts share: how
+// many may share one bounds what a hostile value costs.
+func (t *gramTable) rarest(text []byte, common *rarity, shared map[uint32]int) (best int) {
 	least := ^uint64(0)
-	for i := 0; i+runs-1+width <= len(text); i++ {
+	for i := 0; i+t.stride-1+t.width <= len(text); i++ {
 		var sum uint64
-		for k := range runs {
-			sum += common(text, i+k)
+		for k := i; k < i+t.stride; k++ {
+			sum += 4 * common.count(text, k, t.width)
+			if n := shared[t.gram(text, k)]; n >= crowded {
+				sum += 1 << 40
+			} else {
+				sum += uint64(n)
+			}
 		}
 		if sum < least {
 			best, least = i, sum
@@ -96,133 +107,133 @@ func rarest(text []byte, runs, width int, common func([]byte, int) uint64) (best
 	return best
 }
 
-func (g *grams) add(text []byte, probe int32, common *rarity) {
-	if len(text) >= longEnough {
-		g.wide.add(text, rarest(text, stride, 4, common.run), stride, 4, probe)
-		return
+// crowded is the number of texts from which on another run is taken, if a text has one.
+const crowded = 16
+
+func (r *rarity) count(text []byte, i, width int) uint64 {
+	switch {
+	case r == nil:
+		return 0
+	case width == 2:
+		return uint64(r.pairs[pairAt(text, i)])
+	case width == 3:
+		return uint64(min(r.pairs[pairAt(text, i)], r.pairs[pairAt(text, i+1)]))
 	}
-	step := min(2, len(text)-1)
-	if g.pairs[step-1] == nil {
-		g.pairs[step-1] = &pairTable{}
-	}
-	p := g.pairs[step-1]
-	at := rarest(text, step, 2, common.pair)
-	for i := at; i < at+step; i++ {
-		p.set[pairAt(text, i)>>6] |= 1 << (pairAt(text, i) & 63)
-	}
-	p.table.add(text, at, step, 2, probe)
+	return uint64(r.runs[gramHash(gramAt(text, i))>>16])
 }
 
-// add takes neighbouring runs of a text.
-func (t *gramTable) add(text []byte, at, runs, width int, probe int32) {
-	for i := at; i < at+runs; i++ {
-		r := run{at: int32(i), length: int32(len(text)), from: int32(len(t.texts)), probe: probe}
-		if r.gram = pairAt(text, i); width == 4 {
-			r.gram = gramAt(text, i)
+func (g *grams) add(text []byte, probe int32) {
+	text = text[:min(len(text), lookedFor)]
+	for _, c := range text {
+		g.letters.add(rune(c))
+	}
+	if len(text) == 1 {
+		g.chars = append(g.chars, added{string(text), probe})
+		return
+	}
+	of := [...]int{0, 0, 0, 1, 1, 1, 1, 2}[min(len(text), longEnough)]
+	if g.tables[of] == nil {
+		g.tables[of] = &gramTable{}
+	}
+	g.tables[of].added = append(g.tables[of].added, added{string(text), probe})
+}
+
+// gram is the run of the table's width that begins there.
+func (t *gramTable) gram(text []byte, i int) uint32 {
+	if i+4 <= len(text) {
+		return binary.LittleEndian.Uint32(text[i:])&t.mask | t.blank
+	}
+	var x uint32
+	for k := min(t.width, len(text)-i) - 1; k >= 0; k-- {
+		x = x<<8 | uint32(text[i+k])
+	}
+	return x | t.blank
+}
+
+func (g *grams) seal(common *rarity) {
+	if g == nil {
+		return
+	}
+	for _, t := range g.tables {
+		if t != nil {
+			t.seal(common)
 		}
+	}
+}
+
+// stepOf is the distance of the places where a text of that length is looked for.
+func stepOf(length int) int {
+	switch {
+	case length >= 11:
+		return 8
+	case length >= 9:
+		return 6
+	case length >= longEnough:
+		return 4
+	case length >= 4:
+		return 2
+	}
+	return 1
+}
+
+// seal chooses each text's runs and sorts them by hash.
+func (t *gramTable) seal(common *rarity) {
+	least := lookedFor
+	for _, a := range t.added {
+		least = min(least, len(a.text))
+	}
+	t.width = map[bool]int{true: 4, false: min(3, least)}[least >= longEnough]
+	t.stride = stepOf(least)
+	t.mask, t.blank = ^uint32(0)>>(32-8*t.width), blank>>(32-8*t.width)
+	slices.SortStableFunc(t.added, func(a, b added) int { return cmp.Compare(len(a.text), len(b.text)) }) // the shorter has less choice
+	for {
+		t.runs, t.texts = t.runs[:0], t.texts[:0]
+		shared := map[uint32]int{}
+		for _, a := range t.added {
+			t.take(a, t.rarest([]byte(a.text), common, shared), shared)
+		}
+		if t.stride == 1 || slices.Max(slices.Collect(maps.Values(shared))) <= 4*crowded {
+			break
+		}
+		t.stride = map[int]int{8: 4, 6: 4, 4: 2, 2: 1}[t.stride] // fewer runs, and with them those that few texts share
+	}
+	t.added = nil
+	slices.SortStableFunc(t.runs, func(a, b run) int {
+		return cmp.Or(cmp.Compare(gramHash(a.gram), gramHash(b.gram)), cmp.Compare(a.length, b.length))
+	})
+	t.index()
+}
+
+// take adds neighbouring runs of a text.
+func (t *gramTable) take(a added, at int, shared map[uint32]int) {
+	text := []byte(a.text)
+	for i := at; i < at+t.stride; i++ {
+		r := run{gram: t.gram(text, i), from: uint32(len(t.texts)), probe: a.probe, at: uint8(i), length: uint8(len(text))}
 		switch {
-		case i+width+4 <= len(text):
-			r.cover, r.away = ^uint32(0), int32(width)
+		case i+t.width+4 <= len(text):
+			r.away = int8(t.width)
 		case i >= 4:
-			r.cover, r.away = ^uint32(0), -4
+			r.away = -4
 		}
-		if r.cover != 0 {
+		if r.away != 0 {
 			r.more = gramAt(text, i+int(r.away))
 		}
+		shared[r.gram]++
 		t.runs = append(t.runs, r)
 	}
 	t.texts = append(t.texts, text...)
 }
 
-func (t *gramTable) seal() {
-	if len(t.runs) == 0 {
-		return
-	}
-	size, wide := 16, 10
-	for size < 4*len(t.runs) {
-		size *= 2
-	}
-	slices.SortStableFunc(t.runs, func(a, b run) int { return cmp.Compare(a.gram, b.gram) })
-	for 1<<wide < 32*len(t.runs) && wide < 20 || 1<<wide < 512*len(t.runs) && wide < 16 {
-		wide++
-	}
-	t.mask, t.slots, t.shift, t.bits = uint32(size-1), make([]int32, size), uint32(32-wide), make([]uint64, 1<<(wide-6))
-	for i, r := range t.runs {
+// index makes the bits and the buckets.
+func (t *gramTable) index() {
+	narrow := bits.Len(uint(len(t.runs)))
+	t.narrow, t.bucket = uint32(32-narrow), make([]uint32, 1<<narrow+1)
+	for _, r := range t.runs {
 		h := gramHash(r.gram)
-		t.bits[h>>t.shift>>6] |= 1 << (h >> t.shift & 63)
-		if i > 0 && t.runs[i-1].gram == r.gram {
-			continue // it stands behind the first of its kind
-		}
-		at := h >> 7 & t.mask
-		for t.slots[at] != 0 {
-			at = (at + 1) & t.mask
-		}
-		t.slots[at] = int32(i + 1)
+		t.bits[h>>(32-bitmapBits)>>6] |= 1 << (h >> (32 - bitmapBits) & 63)
+		t.bucket[h>>t.narrow+1]++
 	}
-}
-
-func (g *grams) look(m *Matcher, s *sieve, value []byte) {
-	if g.wide.slots != nil && len(value) >= longEnough {
-		g.wide.stride(m, s, value)
-	}
-	for i, p := range g.pairs {
-		if p != nil {
-			p.look(m, s, value, i+1)
-		}
-	}
-}
-
-func (p *pairTable) look(m *Matcher, s *sieve, value []byte, step int) {
-	for i := 0; i+2 <= len(value); i += step {
-		pair := binary.LittleEndian.Uint16(value[i:]) | blankPair
-		if p.set[pair>>6]>>(pair&63)&1 != 0 {
-			p.table.verify(m, s, value, i, uint32(pair))
-		}
-	}
-}
-
-func (t *gramTable) may(gram uint32) bool {
-	h := gramHash(gram) >> t.shift
-	return t.bits[h>>6]>>(h&63)&1 != 0
-}
-
-// stride looks at every fourth place, four at a time.
-func (t *gramTable) stride(m *Matcher, s *sieve, value []byte) {
-	i, shift, set := 0, t.shift&31, t.bits
-	for ; i+16 <= len(value); i += 16 {
-		x, y := binary.LittleEndian.Uint64(value[i:])|blank<<32|blank, binary.LittleEndian.Uint64(value[i+8:])|blank<<32|blank
-		a, b := gramHash(uint32(x))>>shift, gramHash(uint32(x>>32))>>shift
-		c, d := gramHash(uint32(y))>>shift, gramHash(uint32(y>>32))>>shift
-		hit := set[a>>6]>>(a&63)&1 | set[b>>6]>>(b&63)&1<<1 | set[c>>6]>>(c&63)&1<<2 | set[d>>6]>>(d&63)&1<<3
-		for ; hit != 0; hit &= hit - 1 {
-			at := i + 4*bits.TrailingZeros64(hit)
-			t.verify(m, s, value, at, binary.LittleEndian.Uint32(value[at:])|blank)
-		}
-	}
-	for ; i+4 <= len(value); i += stride {
-		if gram := binary.LittleEndian.Uint32(value[i:]) | blank; t.may(gram) {
-			t.verify(m, s, value, i, gram)
-		}
-	}
-}
-
-// verify wakes the texts that have the run and lie there.
-func (t *gramTable) verify(m *Matcher, s *sieve, value []byte, i int, gram uint32) {
-	at := gramHash(gram) >> 7 & t.mask
-	for t.slots[at] != 0 && t.runs[t.slots[at]-1].gram != gram {
-		at = (at + 1) & t.mask
-	}
-	if t.slots[at] == 0 {
-		return
-	}
-	for k := int(t.slots[at]) - 1; k < len(t.runs) && t.runs[k].gram == gram; k++ {
-		r := &t.runs[k]
-		from := i - int(r.at)
-		if from < 0 || from+int(r.length) > len(value) || r.cover != 0 && gramAt(value, i+int(r.away)) != r.more {
-			continue
-		}
-		if sameFolded(t.texts[r.from:r.from+r.length], value[from:from+int(r.length)]) {
-			m.wake(s, r.probe)
-		}
+	for i := range t.bucket[1:] {
+		t.bucket[i+1] += t.bucket[i]
 	}
 }

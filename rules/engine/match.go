@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"time"
 )
 
@@ -21,27 +20,38 @@ type Matcher struct {
 	shape   shape
 	key     []byte
 	classes map[string]*class
+	routed  *class // of the last event
+
+	everything bool // no rule's log source is asked
 
 	turn     uint32
-	truth    []uint32 // by test: twice the turn, and one if it holds
-	marked   []uint32 // by rule: the turn in which it became a candidate
+	plan     *plan
+	truth    []uint32 // by the plan's question: twice the turn, and one if the answer is yes
+	marked   []uint32 // by the plan's target: the turn in which it became a candidate
 	found    []found  // by field
 	values   []value
 	every    span32 // all scalars of the event, once asked for
 	arena    []byte
 	hashes   []uint64 // of an object's names
+	chain    []int32  // spans of one node
+	work     int      // texts and backslashes looked at while sifting, since the matcher was made
+	states   int      // of all automata
 	cands    []int32
 	hits     []Hit
 	automata []*automaton    // by test
 	costs    []time.Duration // by rule, while accounted
+	exact    bool            // the value looked at is spelled plainly, and alone at its place
+	crowding bool            // what is looked for are questions
 	counted  []int32         // while learning: by probe, how often it spoke
+	answers  map[int32]bool  // while learning: by test
 }
 
 // found is what an event has at a field.
 type found struct {
 	turn    uint32
 	present bool
-	asked   int32 // tests for texts inside that were asked one by one
+	asked   int32 // questions for texts inside that were asked one by one
+	crowded bool  // they are all answered
 	span32
 }
 
@@ -49,9 +59,9 @@ type found struct {
 func (p *Program) NewMatcher(mapping string) *Matcher {
 	m := &Matcher{
 		program: p, mapping: mapping, classes: map[string]*class{},
-		truth: make([]uint32, len(p.tests)), automata: make([]*automaton, len(p.tests)), marked: make([]uint32, len(p.rules)), found: make([]found, len(p.layout.fields)),
+		automata: make([]*automaton, len(p.tests)), found: make([]found, len(p.layout.fields)),
 	}
-	m.scanner = scanner{tree: p.layout.tree, at: make([]int32, len(p.layout.tree.nodes)), names: newNames()}
+	m.scanner = scanner{tree: p.layout.tree, at: make([]int32, len(p.layout.tree.nodes)), names: &names{}}
 	for i := range m.at {
 		m.at[i] = -1
 	}
@@ -61,7 +71,9 @@ func (p *Program) NewMatcher(mapping string) *Matcher {
 // Match returns the rules that an event matches; the answer is good until the next call. An event that is no JSON object
 // is a SyntaxError.
 func (m *Matcher) Match(event []byte) ([]Hit, error) {
-	event = bytes.TrimRight(event, " \t\r\n")
+	for len(event) > 0 && event[len(event)-1] <= ' ' && isSpace(event[len(event)-1]) {
+		event = event[:len(event)-1]
+	}
 	if wrong := m.scan(event, false); wrong != nil {
 		return nil, wrong
 	}
@@ -79,6 +91,8 @@ func (m *Matcher) Match(event []byte) ([]Hit, error) {
 	}
 	return m.evaluate(), nil
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 // Candidates is the number of rules that the last event made evaluate.
 func (m *Matcher) Candidates() int { return len(m.cands) }
@@ -107,13 +121,36 @@ func (m *Matcher) evaluate() []Hit {
 	if !class.learned.Load() {
 		class.learn(m)
 	}
-	m.sift(class.sieve.Load())
-	for _, rule := range m.cands {
-		if m.costs == nil && m.holds(m.program.rules[rule].condition) || m.costs != nil && m.accounted(rule) {
-			m.hits = append(m.hits, Hit{int(rule), m.program.rules[rule].sure})
+	m.use(class.plan.Load())
+	m.sift()
+	for _, target := range m.cands {
+		t := &m.plan.targets[target]
+		if m.costs == nil && m.run(t.entry) || m.costs != nil && m.accounted(t) {
+			m.hit(t.rule)
 		}
 	}
 	return m.hits
+}
+
+// use makes room for a plan's answers.
+func (m *Matcher) use(p *plan) {
+	m.plan = p
+	if len(m.truth) < len(p.questions) {
+		m.truth = make([]uint32, len(p.questions))
+	}
+	if len(m.marked) < len(p.targets) {
+		m.marked = make([]uint32, len(p.targets))
+	}
+}
+
+// hit notes a rule that matches; more than one of its targets may hold.
+func (m *Matcher) hit(rule int32) {
+	for _, known := range m.hits {
+		if known.Rule == int(rule) {
+			return
+		}
+	}
+	m.hits = append(m.hits, Hit{int(rule), m.program.rules[rule].sure})
 }
 
 // next forgets the event before.
@@ -131,42 +168,6 @@ func (m *Matcher) next() {
 	m.values, m.arena, m.cands, m.hits, m.every = m.values[:0], m.arena[:0], m.cands[:0], m.hits[:0], span32{-1, -1}
 }
 
-// holds evaluates a step and what hangs on it.
-func (m *Matcher) holds(at int32) bool {
-	s := &m.program.steps[at]
-	switch s.op {
-	case opTest:
-		return m.tests(s.arg)
-	case opAnd:
-		for _, kid := range *s.rank.Load() {
-			if !m.holds(kid) {
-				return false
-			}
-		}
-		return true
-	case opOr:
-		return slices.ContainsFunc(*s.rank.Load(), m.holds)
-	case opNot:
-		return !m.holds(s.kids[0])
-	case opUnsure:
-	}
-	return true
-}
-
-// tests answers a test once for each event.
-func (m *Matcher) tests(at int32) bool {
-	if known := m.truth[at]; known>>1 == m.turn {
-		return known&1 != 0
-	}
-	known := m.turn << 1
-	holds := m.ask(&m.program.tests[at], at)
-	if holds {
-		known |= 1
-	}
-	m.truth[at] = known
-	return holds
-}
-
 func (m *Matcher) ask(t *test, number int32) bool {
 	if t.keyword {
 		return m.anyHolds(t, number, m.all())
@@ -179,13 +180,6 @@ func (m *Matcher) ask(t *test, number int32) bool {
 		return m.same(t)
 	case !at.present:
 		return t.kind == isNull
-	case t.crowded:
-		if at.asked++; at.asked == crowd {
-			m.askAll(t.field, at.span32)
-		}
-		if at.asked >= crowd {
-			return m.truth[number] == m.turn<<1|1
-		}
 	}
 	return m.anyHolds(t, number, at.span32)
 }
@@ -197,20 +191,6 @@ func (m *Matcher) anyHolds(t *test, number int32, of span32) bool {
 		}
 	}
 	return false
-}
-
-// crowd is the number of texts that are looked for one by one in a field; from then on one look finds all that any rule
-// asks for.
-const crowd = 12
-
-// askAll answers all tests for texts inside a field: the true ones are noted.
-func (m *Matcher) askAll(field int32, of span32) {
-	texts := m.program.crowd(field)
-	for i := of.from; i < of.to; i++ {
-		if m.values[i].kind != kindNull {
-			texts.look(m, nil, m.folded(&m.values[i]))
-		}
-	}
 }
 
 // same compares two fields of the event.
@@ -229,11 +209,33 @@ func (m *Matcher) same(t *test) bool {
 		case t.after:
 			like.kind = startsWith
 		}
-		if like.text = m.folded(&m.values[i]); t.cased {
-			like.text = m.plain(&m.values[i])
-		}
-		if m.anyHolds(&like, -1, ours) {
+		if m.like(&like, &m.values[i], ours) {
 			return true
+		}
+	}
+	return false
+}
+
+// like tries values with a test whose text is another value.
+func (m *Matcher) like(t *test, theirs *value, ours span32) bool {
+	if !t.cased && theirs.how == simple {
+		q := question{kind: t.kind, needle: newNeedle(m.spell(theirs))} // needs no copies without escapes
+		for i := ours.from; i < ours.to; i++ {
+			if v := &m.values[i]; v.kind != kindNull && v.how == simple && m.fits(&q, v) {
+				return true
+			}
+		}
+	}
+	for i := ours.from; i < ours.to; i++ {
+		if v := &m.values[i]; t.cased || theirs.how != simple || v.how != simple {
+			if t.text == nil {
+				if t.text = m.folded(theirs); t.cased {
+					t.text = m.plain(theirs)
+				}
+			}
+			if t.holds(m, -1, v) {
+				return true
+			}
 		}
 	}
 	return false
@@ -243,10 +245,10 @@ func (m *Matcher) same(t *test) bool {
 // that. Clocks cost time themselves: an accounted run tells which rules are dear, not how fast the engine is.
 func (m *Matcher) Account(costs []time.Duration) { m.costs = costs }
 
-func (m *Matcher) accounted(rule int32) bool {
+func (m *Matcher) accounted(t *target) bool {
 	begin := time.Now()
-	holds := m.holds(m.program.rules[rule].condition)
-	m.costs[rule] += time.Since(begin)
+	holds := m.run(t.entry)
+	m.costs[t.rule] += time.Since(begin)
 	return holds
 }
 
@@ -261,19 +263,20 @@ func (m *Matcher) MatchAlone(event []byte, faulted func(rule int, reason any)) (
 		return nil, wrong
 	}
 	m.next()
-	for _, rule := range m.route().rules {
-		m.alone(rule, faulted)
+	m.use(m.route().plan.Load())
+	for _, whole := range m.plan.whole {
+		m.alone(&m.plan.targets[whole], faulted)
 	}
 	return m.hits, nil
 }
 
-func (m *Matcher) alone(rule int32, faulted func(int, any)) {
+func (m *Matcher) alone(t *target, faulted func(int, any)) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			faulted(int(rule), reason)
+			faulted(int(t.rule), reason)
 		}
 	}()
-	if r := &m.program.rules[rule]; m.holds(r.condition) {
-		m.hits = append(m.hits, Hit{int(rule), r.sure})
+	if m.run(t.entry) {
+		m.hit(t.rule)
 	}
 }

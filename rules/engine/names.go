@@ -2,71 +2,60 @@ package engine
 
 import "bytes"
 
-// names remembers where the names that events have lead to. Events of one kind have their names in one order, so the
-// name that followed another last time is tried first, by a comparison of bytes: that finds nearly all.
+// names remembers where the names that events have lead to, in as many places as there are hashes: a name met before
+// costs one look at one line of memory. The order of names tells nothing: each shipper, and each kind of event, has its
+// own.
 type names struct {
-	known []named
-	table []int32 // hash table of known
-	last  int32   // the one met last
+	known [1 << nameBits]named
+	plain []byte
 	fold  []byte
 }
 
-// named is a name under a node. The first one is none.
+const nameBits = 10
+
+// named is a name under a node; one longer than there is room for is not remembered.
 type named struct {
 	nodes
-	node int32
-	next int32 // what followed last time
-	name string
+	node int32 // plus one; 0 for none
+	size int32
+	name [48]byte
 }
 
 // nodes are what a name leads to, by its spelling and without regard to case; -1 if to nothing.
 type nodes struct{ exact, folded int32 }
 
-// manyKnown bounds what is remembered: names are an event's text.
-const manyKnown = 1 << 13
-
-func newNames() names { return names{known: []named{{node: -2}}, table: make([]int32, 4*manyKnown)} }
-
 // name reads a name that begins there, and returns where it ends and what it leads to.
 func (s *scanner) name(i int, node int32) (end int, at nodes, wrong string) {
-	if node >= 0 {
-		guess := &s.names.known[s.names.known[s.names.last].next]
-		end = i + len(guess.name)
-		if guess.node == node && end < len(s.in) && s.in[end] == '"' && string(s.in[i:end]) == guess.name {
-			s.names.last = s.names.known[s.names.last].next
-			return end, guess.nodes, ""
-		}
-	}
-	end, odd, wrong := s.text(i)
-	if wrong != "" || node < 0 {
+	end = s.marks.quote(i)
+	if end < 0 || node < 0 {
+		end, _, wrong = s.text(i)
 		return end, nodes{-1, -1}, wrong
 	}
 	name := s.in[i:end]
-	if odd || bytes.IndexByte(name, '\\') >= 0 {
-		return end, s.lookUp(node, unescape(nil, name)), ""
+	k := &s.names.known[hash(node, name)>>(32-nameBits)]
+	if k.node == node+1 && int(k.size) == len(name) && string(k.name[:k.size]) == string(name) {
+		return end, k.nodes, ""
 	}
-	return end, s.remember(node, name), ""
+	return s.learn(i, node, k)
 }
 
-// remember finds a name among those known, or looks it up and keeps it.
-func (s *scanner) remember(node int32, name []byte) nodes {
-	n := &s.names
-	mask := uint32(len(n.table) - 1)
-	slot := hash(node, name) & mask
-	for n.table[slot] != 0 {
-		if k := &n.known[n.table[slot]]; k.node == node && k.name == string(name) {
-			n.known[n.last].next = n.table[slot]
-			n.last = n.table[slot]
-			return k.nodes
-		}
-		slot = (slot + 1) & mask
+// learn reads a name that is not known; one that is spelled simply becomes so.
+func (s *scanner) learn(i int, node int32, k *named) (end int, at nodes, wrong string) {
+	end, how, wrong := s.text(i)
+	if wrong != "" {
+		return end, nodes{-1, -1}, wrong
 	}
-	found := s.lookUp(node, name)
-	if len(n.known) < manyKnown {
-		n.table[slot] = int32(len(n.known))
-		n.known = append(n.known, named{found, node, 0, string(name)})
+	name := s.in[i:end]
+	if how != simple || bytes.IndexByte(name, '\\') >= 0 {
+		s.names.plain = unescape(s.names.plain[:0], name)
+		return end, s.lookUp(node, s.names.plain), ""
 	}
-	return found
+	at = s.lookUp(node, name)
+	if len(name) <= len(k.name) {
+		*k = named{nodes: at, node: node + 1, size: int32(len(name))}
+		copy(k.name[:], name)
+	}
+	return end, at, ""
 }
 
 // lookUp follows the tree's edges.

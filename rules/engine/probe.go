@@ -2,7 +2,6 @@ package engine
 
 import (
 	"math"
-	"slices"
 	"strconv"
 )
 
@@ -30,7 +29,7 @@ type probe struct {
 const shortest = 2
 
 // longEnough is the length from which on a look at every fourth place finds a text.
-const longEnough = stride + 3
+const longEnough = 7
 
 // signs are probes of which at least one speaks when the test holds; more than one set may do, and any is enough. No set
 // says that there is no such sign.
@@ -42,9 +41,10 @@ func (t *test) signs() (sets [][]probe) {
 			return []probe{{probeAlways, -1, ""}}
 		case t.keyword:
 			return []probe{{probeContains, -1, text}}
-		case kind == probeEquals:
 		case !isASCII([]byte(text)):
 			kind = probeContains // such values are few, and have a look of their own
+		case kind == probeEquals:
+		case kind == probeContains && len(text) == 1 && !isLetter(text[0]):
 		case len(text) < shortest || kind != probeContains && len(text) < 4:
 			return []probe{{probePresent, t.field, ""}}
 		}
@@ -104,6 +104,8 @@ func (t *test) segmentSigns(at func(probeKind, []byte) []probe) (sets [][]probe)
 	return sets
 }
 
+func isLetter(c byte) bool { return lowered[c] >= 'a' && lowered[c] <= 'z' }
+
 // guess is how often a probe speaks on events of which none were seen yet.
 func (p probe) guess() float64 {
 	n := float64(len(p.text))
@@ -121,82 +123,4 @@ func (p probe) guess() float64 {
 	case probePresent:
 	}
 	return 1
-}
-
-// chooser picks for each rule the signs that wake it.
-type chooser struct {
-	program *Program
-	rate    map[probe]float64 // measured; what is not in it is guessed
-	short   map[probe]bool    // by field: some rule needs a short text there, so that others may as well
-}
-
-// place is where, and at what width, a short text is looked for.
-func (p probe) place() probe { return probe{p.kind, p.field, "123"[:min(3, len(p.text))]} }
-
-func (c *chooser) cost(set []probe) (sum float64) {
-	for _, p := range set {
-		rate, measured := c.rate[p]
-		if !measured {
-			rate = p.guess()
-		}
-		if p.kind == probeContains && len(p.text) < longEnough {
-			rate += 0.002
-			if !c.short[p.place()] {
-				rate += 0.2 // a look at every byte instead of every fourth
-			}
-		}
-		sum += rate
-	}
-	return sum
-}
-
-// sign is the cheapest set of probes without which the step cannot hold; false if there is none.
-func (c *chooser) sign(at int32) (best []probe, cost float64, ok bool) {
-	s := &c.program.steps[at]
-	switch s.op {
-	case opTest:
-		cost = math.Inf(1)
-		for _, set := range c.program.tests[s.arg].signs() {
-			if sum := c.cost(set); sum < cost {
-				best, cost, ok = set, sum, true
-			}
-		}
-		return best, cost, ok
-	case opAnd:
-		cost = math.Inf(1)
-		for _, kid := range s.kids {
-			if set, sum, found := c.sign(kid); found && sum < cost {
-				best, cost, ok = set, sum, true
-			}
-		}
-		return best, cost, ok
-	case opOr:
-		for _, kid := range s.kids {
-			set, sum, found := c.sign(kid)
-			if !found {
-				return nil, 0, false
-			}
-			best, cost = append(slices.Clip(best), set...), cost+sum
-		}
-		return best, cost, true
-	case opNot, opUnsure:
-	}
-	return nil, 0, false
-}
-
-// every is each probe that could be chosen for the step.
-func (c *chooser) every(at int32, into map[probe]bool) {
-	s := &c.program.steps[at]
-	if s.op == opTest {
-		for _, set := range c.program.tests[s.arg].signs() {
-			for _, p := range set {
-				into[p] = true
-			}
-		}
-	}
-	if s.op == opAnd || s.op == opOr {
-		for _, kid := range s.kids {
-			c.every(kid, into)
-		}
-	}
 }

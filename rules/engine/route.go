@@ -45,6 +45,12 @@ func (m *Matcher) tellShape() (s shape, mapping string) {
 	return s, ""
 }
 
+// IgnoreLogsource lets the matcher try every rule on every event, native rules of every mapping too.
+func (m *Matcher) IgnoreLogsource() { m.everything = true }
+
+// Source is the log source of the last event.
+func (m *Matcher) Source() logsource.Class { return m.routed.source }
+
 // route finds the class of the event's log source.
 func (m *Matcher) route() *class {
 	k := &m.program.layout.known
@@ -63,6 +69,8 @@ func (m *Matcher) route() *class {
 	}
 	windows := len(id) > 0 && (len(channel) > 0 || seen != "wazuh4")
 	switch {
+	case m.everything:
+		m.key = append(m.key, 'e')
 	case windows:
 		m.key = append(append(append(append(m.key, 'w'), channel...), 0), id...)
 	case m.there(k.source) && m.there(k.name):
@@ -73,11 +81,15 @@ func (m *Matcher) route() *class {
 		m.key = append(m.key, 'w', 0)
 	case seen == "wazuh4":
 		m.key = append(append(m.key, 'd'), m.word(k.decoder, loose)...)
-	case m.mapping == "":
+	default: // nothing tells it: every Sigma rule is tried, whether the stream's mapping is named or not
 		m.key = append(m.key, 'a')
-	default:
-		m.key = append(m.key, 'n')
 	}
+	m.routed = m.classAt(s, mapping, head)
+	return m.routed
+}
+
+// classAt is the class of the key, whose log source begins at head.
+func (m *Matcher) classAt(s shape, mapping string, head int) *class {
 	if known, ok := m.classes[string(m.key)]; ok {
 		return known
 	}
@@ -109,7 +121,7 @@ func sourceOf(key []byte) logsource.Class {
 		}
 		return logsource.Class{None: true}
 	}
-	return logsource.Class{Any: key[0] == 'a', None: key[0] != 'a'}
+	return logsource.Class{Any: key[0] == 'a', All: key[0] == 'e'}
 }
 
 func cutZero(text string) (before, after string, ok bool) {

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"encoding/binary"
-	"fmt"
-)
+import "fmt"
 
 // SyntaxError says that an event is no JSON object.
 type SyntaxError struct {
@@ -29,7 +26,7 @@ type span struct {
 	prev       int32 // the one before it at the same node, -1 if none
 	start, end int32 // a string's without its quotes
 	kind       byte
-	odd        bool // a string that is not simple
+	how        spelling
 	listed     bool // within a list of objects
 }
 
@@ -42,31 +39,33 @@ type span32 struct{ from, to int32 }
 // oddString is a string that is not simple. It has its canonical form once that was asked for.
 type oddString struct {
 	span32
+	how       spelling
 	canonical []byte
 }
 
 // scanner reads one event in one pass and notes the values at the tree's nodes.
 type scanner struct {
-	tree    *tree
-	in      []byte
-	high    bool // the event has bytes beyond ASCII
-	control bool // the event has control characters, which must stand outside of strings
-	odds    []oddString
-	again   bool // a name stands twice in an object: only a sorted copy tells which counts
-	sorted  bool // in is that copy: of names that mean the same field the last one counts
-	spans   []span
-	at      []int32 // by node: its last span, -1 if none
-	inList  int     // lists of objects around
-	names   names
+	tree   *tree
+	in     []byte
+	marks  marks
+	odds   []oddString
+	again  bool // a name stands twice in an object: only a sorted copy tells which counts
+	sorted bool // in is that copy: of names that mean the same field the last one counts
+	spans  []span
+	at     []int32 // by node: its last span, -1 if none
+	inList int     // lists of objects around
+	names  *names
 }
 
 func (s *scanner) scan(in []byte, sorted bool) *SyntaxError {
 	for i := range s.spans {
 		s.at[s.spans[i].node] = -1
 	}
-	s.spans, s.in, s.sorted, s.inList, s.names.last = s.spans[:0], in, sorted, 0, 0
+	s.spans, s.in, s.sorted, s.inList = s.spans[:0], in, sorted, 0
 	s.again, s.odds = false, s.odds[:0]
-	s.survey()
+	if s.marks.mark(in); s.marks.wrong >= 0 {
+		return &SyntaxError{s.marks.wrong, "unknown escape"}
+	}
 	i := s.space(0)
 	if i >= len(in) || in[i] != '{' {
 		return &SyntaxError{i, "no object"}
@@ -79,28 +78,6 @@ func (s *scanner) scan(in []byte, sorted bool) *SyntaxError {
 		wrong = "text after the object"
 	}
 	return &SyntaxError{min(i, len(in)), wrong}
-}
-
-// survey looks once at all bytes, eight at a time: an event without control characters and beyond-ASCII bytes, as nearly
-// all are, then needs no such check for any of its strings.
-func (s *scanner) survey() {
-	in := s.in
-	var high, low uint64
-	for len(in) >= 32 {
-		a, b := binary.LittleEndian.Uint64(in), binary.LittleEndian.Uint64(in[8:])
-		c, d := binary.LittleEndian.Uint64(in[16:]), binary.LittleEndian.Uint64(in[24:])
-		high |= a | b | c | d
-		low |= (a - ones*0x20) | (b - ones*0x20) | (c - ones*0x20) | (d - ones*0x20)
-		in = in[32:]
-	}
-	for _, c := range in {
-		high |= uint64(c)
-		if c < 0x20 {
-			low |= highs
-		}
-	}
-	s.high = high&highs != 0
-	s.control = (s.high || low&highs != 0) && hasControl(s.in)
 }
 
 func (s *scanner) space(i int) int {
@@ -169,7 +146,7 @@ func (s *scanner) member(at nodes, i int, begin int32, depth int) (end int, wron
 	return s.value(i, at.folded, begin, depth)
 }
 
-func (s *scanner) note(node, begin int32, start, end int, kind byte, odd bool) {
+func (s *scanner) note(node, begin int32, start, end int, kind byte, how spelling) {
 	prev := s.at[node]
 	if prev >= 0 && !s.tree.nodes[node].many {
 		switch {
@@ -181,7 +158,7 @@ func (s *scanner) note(node, begin int32, start, end int, kind byte, odd bool) {
 		}
 	}
 	s.at[node] = int32(len(s.spans))
-	s.spans = append(s.spans, span{node, prev, int32(start), int32(end), kind, odd, s.inList > 0})
+	s.spans = append(s.spans, span{node, prev, int32(start), int32(end), kind, how, s.inList > 0})
 }
 
 func (s *scanner) value(i int, node, begin int32, depth int) (end int, wrong string) {
@@ -190,9 +167,9 @@ func (s *scanner) value(i int, node, begin int32, depth int) (end int, wrong str
 	}
 	switch c := s.in[i]; c {
 	case '"':
-		end, odd, wrong := s.text(i + 1)
+		end, how, wrong := s.text(i + 1)
 		if wrong == "" && node >= 0 {
-			s.note(node, begin, i+1, end, kindString, odd)
+			s.note(node, begin, i+1, end, kindString, how)
 		}
 		return end + 1, wrong
 	case '{':
@@ -202,7 +179,7 @@ func (s *scanner) value(i int, node, begin int32, depth int) (end int, wrong str
 		}
 		at := len(s.spans)
 		if node >= 0 {
-			s.note(node, begin, i, i, kindObject, false)
+			s.note(node, begin, i, i, kindObject, simple)
 		}
 		end, wrong = s.object(i+1, inner, depth+1)
 		if node >= 0 {
@@ -214,7 +191,7 @@ func (s *scanner) value(i int, node, begin int32, depth int) (end int, wrong str
 	default:
 		end, kind, wrong := s.scalar(i)
 		if wrong == "" && node >= 0 {
-			s.note(node, begin, i, end, kind, false)
+			s.note(node, begin, i, end, kind, simple)
 		}
 		return end, wrong
 	}
@@ -223,7 +200,7 @@ func (s *scanner) value(i int, node, begin int32, depth int) (end int, wrong str
 func (s *scanner) list(i int, node, begin int32, depth int) (end int, wrong string) {
 	at, start := len(s.spans), i
 	if node >= 0 {
-		s.note(node, begin, start, start, kindArray, false)
+		s.note(node, begin, start, start, kindArray, simple)
 	}
 	if depth > maxDepth {
 		return i, "nested too deep"

@@ -192,6 +192,7 @@ func (l *line) value(kind document.Kind, text string, expand bool) (int32, error
 			return 0, fmt.Errorf("no regular expression: %w", err)
 		}
 		t.kind, t.text, t.regexp, t.required = matches, []byte(text), compiled, requiredExactly(text)
+		t.least, t.run = leastLength(text), requiredRun(text)
 	case l.does["cidr"]:
 		network, err := netip.ParsePrefix(text)
 		if err != nil || network != network.Masked() {

@@ -177,40 +177,37 @@ func (l *line) spellings(text string) (all []string, err error) {
 	coded := l.does["base64"] || l.does["base64offset"]
 	for _, text := range texts {
 		p := cut(text)
-		if !wide && !coded {
-			all = append(all, p)
-			continue
-		}
-		if wild(p) {
+		switch {
+		case coded && wild(p):
 			return nil, fmt.Errorf("has wildcards, which can't be encoded")
-		}
-		plain := p
-		if wide {
-			if !coded && !isASCII([]byte(plain)) {
-				return nil, fmt.Errorf("is not ASCII, which utf16 without base64 needs")
+		case wide && coded:
+			p = l.widen(p)
+		case wide:
+			if p, err = l.spread(p); err != nil {
+				return nil, err
 			}
-			plain = l.widen(plain, coded)
 		}
 		switch {
 		case l.does["base64"]:
-			all = append(all, base64.StdEncoding.EncodeToString([]byte(plain)))
+			all = append(all, base64.StdEncoding.EncodeToString([]byte(p)))
 		case l.does["base64offset"]:
-			all = append(all, shifted(plain)...)
+			all = append(all, shifted(p)...)
 		default:
-			all = append(all, plain)
+			all = append(all, p)
 		}
 	}
 	return all, nil
 }
 
-// dashes writes each - or / before a word, where no word ends, in the five ways that Windows' programs take.
+// dashes writes each dash or / before a word, where no word ends, in the five ways that Windows' programs take.
 func dashes(text string) ([]string, error) {
 	word := func(i int) bool {
 		return i >= 0 && i < len(text) && (text[i] == '_' || text[i] >= '0' && text[i] <= '9' || text[i]|0x20 >= 'a' && text[i]|0x20 <= 'z')
 	}
 	made, from, found := []string{""}, 0, 0
-	for i := range len(text) {
-		if text[i] != '-' && text[i] != '/' || word(i-1) || !word(i+1) {
+	for i, r := range text {
+		after := i + utf8.RuneLen(r)
+		if !strings.ContainsRune("-/–—―", r) || word(i-1) || !word(after) {
 			continue
 		}
 		if found++; found > 5 {
@@ -222,7 +219,7 @@ func dashes(text string) ([]string, error) {
 				longer = append(longer, head+text[from:i]+dash)
 			}
 		}
-		made, from = longer, i+1
+		made, from = longer, after
 	}
 	for i := range made {
 		made[i] += text[from:]
@@ -230,15 +227,11 @@ func dashes(text string) ([]string, error) {
 	return made, nil
 }
 
-// widen gives UTF-16 as bytes; unencoded, an event's text shows the byte order mark as one character.
-func (l *line) widen(text string, coded bool) string {
+// widen gives UTF-16 as bytes.
+func (l *line) widen(text string) string {
 	var out []byte
 	if l.does["utf16"] {
-		if coded {
-			out = append(out, 0xff, 0xfe)
-		} else {
-			out = utf8.AppendRune(out, 0xfeff)
-		}
+		out = append(out, 0xff, 0xfe)
 	}
 	for _, unit := range utf16.Encode([]rune(text)) {
 		low, high := byte(unit), byte(unit>>8)
@@ -248,6 +241,28 @@ func (l *line) widen(text string, coded bool) string {
 		out = append(out, low, high)
 	}
 	return string(out)
+}
+
+// spread is a pattern whose text is UTF-16 as an event shows it: a zero beside each character, and the byte order mark as
+// one character. Wildcards stay.
+func (l *line) spread(pattern string) (string, error) {
+	var out []byte
+	if l.does["utf16"] {
+		out = utf8.AppendRune(out, 0xfeff)
+	}
+	for i := range len(pattern) {
+		switch c := pattern[i]; {
+		case c >= star:
+			out = append(out, c)
+		case c >= utf8.RuneSelf:
+			return "", fmt.Errorf("is not ASCII, which utf16 without base64 needs")
+		case l.does["utf16be"]:
+			out = append(out, 0, c)
+		default:
+			out = append(out, c, 0)
+		}
+	}
+	return string(out), nil
 }
 
 // shifted are the parts of a longer base64 text that text alone decides, for each of its three places there: six bits a

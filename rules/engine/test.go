@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +33,6 @@ type test struct {
 	kind    testKind
 	keyword bool
 	cased   bool
-	crowded bool // one of the many texts that are looked for at once
 	before  bool // of sameAs and likens: other text may stand before
 	after   bool
 	field   int32
@@ -44,9 +42,11 @@ type test struct {
 
 // dear is what only the rarer kinds of tests need, apart so that the others lie close together.
 type dear struct {
-	other    int32      // of sameAs
-	segments []string   // of likens
-	required [][][]byte // of matches
+	other    int32    // of sameAs
+	segments []string // of likens
+	required []clause // of matches
+	least    int      // of matches: the characters that one has
+	run      longRun  // of matches
 	regexp   *regexp.Regexp
 	network  netip.Prefix
 	bound    bound
@@ -58,11 +58,13 @@ func (t *test) key() string {
 
 // value is one scalar of the event while tests look at it.
 type value struct {
-	raw    []byte
-	kind   byte
-	simple bool
-	plain  []byte // escapes resolved; nil until asked for
-	folded []byte // in lower case; nil until asked for
+	raw     []byte
+	at      int32 // in the event; -1 if it is a decoded one's
+	kind    byte
+	how     spelling
+	plain   []byte // escapes resolved; nil until asked for
+	folded  []byte // in lower case; nil until asked for
+	spelled []byte // in its canonical form but for characters beyond ASCII; nil until asked for
 }
 
 // holds judges one value.
@@ -78,12 +80,13 @@ func (t *test) holds(m *Matcher, at int32, v *value) bool {
 		}
 		return t.holdsText(text)
 	case matches:
-		return m.search(t, at, m.plain(v))
+		return m.search(t, at, v)
 	case inNetwork:
-		address, err := netip.ParseAddr(string(m.plain(v)))
-		return err == nil && t.network.Contains(address.Unmap().WithZone(""))
+		at, ok := address(m.plain(v))
+		return ok && t.network.Contains(at)
 	case compares:
-		return t.bound.holds(string(m.plain(v)), v.kind == kindNumber)
+		text := m.plain(v)
+		return mayBeNumber(text) && t.bound.holds(string(text), v.kind == kindNumber)
 	case isNull, isThere, sameAs: // not of a value that is there
 	}
 	return false
@@ -105,27 +108,54 @@ func (t *test) holdsText(text []byte) bool {
 }
 
 // search runs a regular expression by the test's automaton, which is this matcher's own.
-func (m *Matcher) search(t *test, at int32, text []byte) bool {
-	if !m.hasRequired(t, text) {
+func (m *Matcher) search(t *test, at int32, v *value) bool {
+	if len(v.raw) < t.least || v.how != strange && !t.run.in(v.raw) || !m.hasRequired(t, v) {
 		return false
 	}
 	if m.automata[at] == nil {
 		m.automata[at] = newAutomaton(string(t.text))
 	}
-	if matches, ok := m.automata[at].match(text); ok {
+	a := m.automata[at]
+	defer m.bound(len(a.states), a)
+	if a.spelled && v.at >= 0 && v.kind == kindString && !m.marks.denoted.has(a.only) {
+		if matches, ok := a.matchSpelled(v.raw); ok {
+			return matches
+		}
+	}
+	if matches, ok := a.match(m.plain(v)); ok {
 		return matches
 	}
-	return t.regexp.Match(text)
+	return t.regexp.Match(m.plain(v))
+}
+
+// maxAllStates bounds the memory of a matcher's automata: when hostile texts have made so many states, all begin anew.
+const maxAllStates = 20 * maxStates
+
+func (m *Matcher) bound(before int, a *automaton) {
+	if m.states += len(a.states) - before; m.states > maxAllStates {
+		clear(m.automata)
+		m.states = 0
+	}
 }
 
 // hasRequired looks for texts without which the expression does not match: a tenth of the time that an automaton needs.
-func (m *Matcher) hasRequired(t *test, text []byte) bool {
-	for _, clause := range t.required {
-		if !slices.ContainsFunc(clause, func(part []byte) bool { return bytes.Contains(text, part) }) {
+// Those that the event spells as they are come first, since they need no copy of the value without escapes.
+func (m *Matcher) hasRequired(t *test, v *value) bool {
+	for i := range t.required {
+		if c := &t.required[i]; m.isDirect(c, v) && !anyIn(c.raw, v.raw) {
+			return false
+		}
+	}
+	for i := range t.required {
+		if c := &t.required[i]; !m.isDirect(c, v) && !anyIn(c.texts, m.plain(v)) {
 			return false
 		}
 	}
 	return true
+}
+
+func (m *Matcher) isDirect(c *clause, v *value) bool {
+	return c.raw != nil && (v.how != strange || v.at >= 0 && !m.marks.denoted.meets(&c.letters))
 }
 
 // bound compares numbers, or a part of a time with a number.
@@ -135,6 +165,11 @@ type bound struct {
 	whole          int64
 	isWhole        bool
 	float          float64
+}
+
+// mayBeNumber spares a long text that is no number or time the copy that a string is.
+func mayBeNumber(text []byte) bool {
+	return len(text) <= 32 || text[0] < 'A' || text[0]|0x20 == 'i' || text[0]|0x20 == 'n'
 }
 
 func newBound(operator, part, text string) (b bound, err error) {

@@ -3,7 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/binary"
-	"math/bits"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -57,20 +57,24 @@ func unicodeEscape(raw []byte) (rune, []byte) {
 	return utf8.RuneError, raw
 }
 
-func hex4(digits []byte) (r rune) {
-	for _, c := range digits[:4] {
-		switch {
-		case c >= 'a':
-			c -= 'a' - 10
-		case c >= 'A':
-			c -= 'A' - 10
-		default:
-			c -= '0'
-		}
-		r = r<<4 | rune(c)
+// hex4 reads four digits; it is negative if they are none.
+func hex4(digits []byte) rune {
+	if len(digits) < 4 {
+		return -1
 	}
-	return r
+	return hexDigits[digits[0]]<<12 | hexDigits[digits[1]]<<8 | hexDigits[digits[2]]<<4 | hexDigits[digits[3]]
 }
+
+// hexDigits are the values of digits; what is none is negative, and stays so in a number.
+var hexDigits = func() (table [256]rune) {
+	for c := range table {
+		table[c] = -1
+		if at := strings.IndexByte("0123456789abcdef", lowered[c]); at >= 0 {
+			table[c] = rune(at)
+		}
+	}
+	return table
+}()
 
 func appendValid(into, text []byte) []byte {
 	if isASCII(text) || utf8.Valid(text) {
@@ -107,6 +111,11 @@ func lower(into, text []byte) []byte {
 		}
 		return into
 	}
+	return lowerASCII(into, text)
+}
+
+// lowerASCII appends text with the letters of ASCII in lower case.
+func lowerASCII(into, text []byte) []byte {
 	for len(text) >= 8 {
 		into = binary.LittleEndian.AppendUint64(into, lower8(binary.LittleEndian.Uint64(text)))
 		text = text[8:]
@@ -189,46 +198,25 @@ func canonicalRune(into []byte, r rune) []byte {
 	return utf8.AppendRune(into, r)
 }
 
-// respell appends a raw string's canonical form but for the case of ASCII letters, which sieves do not mind.
-func respell(into, raw []byte) []byte {
-	for len(raw) > 0 {
-		n := calm(raw)
-		into = append(into, raw[:n]...)
-		if raw = raw[n:]; len(raw) == 0 {
-			return into
+// respell appends a part of the event in its canonical form, but for the case of ASCII letters, which sieves do not mind.
+func (s *scanner) respell(into []byte, from, to int) []byte {
+	for {
+		odd := s.marks.next(from, to)
+		if odd == to {
+			return append(into, s.in[from:to]...)
 		}
-		if raw[0] != '\\' {
-			r, width := utf8.DecodeRune(raw)
-			into, raw = canonicalRune(into, r), raw[width:]
+		c := s.in[odd]
+		if c >= utf8.RuneSelf {
+			r, width := utf8.DecodeRune(s.in[odd:to])
+			into, from = canonicalRune(append(into, s.in[from:odd]...), r), odd+width
 			continue
 		}
-		switch raw[1] {
-		case 'u':
-			var r rune
-			r, raw = unicodeEscape(raw[2:])
-			into = canonicalRune(into, r)
+		into = append(into, s.in[from:odd-1]...)
+		if c == 'u' {
+			r, rest := unicodeEscape(s.in[odd+1 : to])
+			into, from = canonicalRune(into, r), to-len(rest)
 			continue
-		case '/', 'b', 'f':
-			into = append(into, escapes[raw[1]])
-		default:
-			into = append(into, raw[:2]...)
 		}
-		raw = raw[2:]
+		into, from = append(into, escapes[c]), odd+1
 	}
-	return into
-}
-
-// calm is the number of bytes before the next backslash or byte beyond ASCII.
-func calm(text []byte) int {
-	i := 0
-	for ; i+8 <= len(text); i += 8 {
-		x := binary.LittleEndian.Uint64(text[i:])
-		slash := x ^ ones*'\\'
-		if mark := ((slash-ones)&^slash | x) & highs; mark != 0 {
-			return i + bits.TrailingZeros64(mark)>>3
-		}
-	}
-	for ; i < len(text) && text[i] != '\\' && text[i] < utf8.RuneSelf; i++ {
-	}
-	return i
 }

@@ -26,7 +26,7 @@ func (m *Matcher) keep(made []byte) []byte {
 func (m *Matcher) plain(v *value) []byte {
 	if v.plain == nil {
 		v.plain = v.raw
-		if v.kind == kindString && (!v.simple || bytes.IndexByte(v.raw, '\\') >= 0) {
+		if v.kind == kindString && (v.how != simple || bytes.IndexByte(v.raw, '\\') >= 0) {
 			v.plain = m.keep(unescape(m.take(3*len(v.raw)), v.raw))
 		}
 	}
@@ -89,29 +89,32 @@ func (m *Matcher) listedElsewhere(places []place) bool {
 
 // collect takes the scalars of a span and of those before it at the same node, in the event's order.
 func (m *Matcher) collect(at int32) {
-	if prev := m.spans[at].prev; prev >= 0 {
-		m.collect(prev)
+	m.chain = m.chain[:0]
+	for ; at >= 0; at = m.spans[at].prev {
+		m.chain = append(m.chain, at)
 	}
-	s := &m.spans[at]
-	if s.kind == kindObject || s.kind == kindArray {
-		m.gather(int(s.start))
-		return
+	for i := len(m.chain) - 1; i >= 0; i-- {
+		s := &m.spans[m.chain[i]]
+		if s.kind == kindObject || s.kind == kindArray {
+			m.gather(int(s.start))
+		} else {
+			m.values = append(m.values, value{raw: m.in[s.start:s.end], at: s.start, kind: s.kind, how: s.how})
+		}
 	}
-	m.values = append(m.values, value{raw: m.in[s.start:s.end], kind: s.kind, simple: !s.odd})
 }
 
 // gather takes every scalar of the value that begins there, and returns where it ends.
 func (m *Matcher) gather(i int) int {
 	switch m.in[i] {
 	case '"':
-		end, odd, _ := m.textEnd(i + 1)
-		m.values = append(m.values, value{raw: m.in[i+1 : end], kind: kindString, simple: !odd})
+		end := m.marks.quote(i + 1)
+		m.values = append(m.values, value{raw: m.in[i+1 : end], at: int32(i + 1), kind: kindString, how: m.marks.spelling(i+1, end)})
 		return end + 1
 	case '{', '[':
 		return m.gatherAll(i)
 	}
 	end, kind, _ := m.scalar(i)
-	m.values = append(m.values, value{raw: m.in[i:end], kind: kind, simple: true})
+	m.values = append(m.values, value{raw: m.in[i:end], at: int32(i), kind: kind})
 	return end
 }
 
@@ -122,7 +125,7 @@ func (m *Matcher) gatherAll(i int) int {
 	object, first := m.in[i] == '{', len(m.hashes)
 	for i = m.space(i + 1); m.in[i] != '}' && m.in[i] != ']'; {
 		if object {
-			end, _, _ := m.textEnd(i + 1)
+			end := m.marks.quote(i + 1)
 			m.noteName(m.in[i+1:end], first)
 			i = m.space(m.space(end+1) + 1)
 		}
@@ -208,7 +211,7 @@ func (m *Matcher) firstText(i int, s span) []byte {
 	case kindObject, kindNull:
 		return nil
 	}
-	return m.scalarText(value{raw: m.in[s.start:s.end], kind: s.kind, simple: !s.odd})
+	return m.scalarText(value{raw: m.in[s.start:s.end], at: s.start, kind: s.kind, how: s.how})
 }
 
 func (m *Matcher) scalarText(v value) []byte {
@@ -260,18 +263,18 @@ func walk(at map[string]any, name string) []any {
 func (m *Matcher) flatten(found any) {
 	switch found := found.(type) {
 	case nil:
-		m.values = append(m.values, value{kind: kindNull})
+		m.values = append(m.values, value{kind: kindNull, at: -1})
 	case string:
 		text := []byte(found)
-		m.values = append(m.values, value{raw: text, plain: text, kind: kindString, simple: false})
+		m.values = append(m.values, value{raw: text, at: -1, plain: text, kind: kindString, how: strange})
 	case json.Number:
-		m.values = append(m.values, value{raw: []byte(found), kind: kindNumber, simple: true})
+		m.values = append(m.values, value{raw: []byte(found), at: -1, plain: []byte(found), kind: kindNumber})
 	case bool:
 		kind, text := byte('f'), "false"
 		if found {
 			kind, text = 't', "true"
 		}
-		m.values = append(m.values, value{raw: []byte(text), kind: kind, simple: true})
+		m.values = append(m.values, value{raw: []byte(text), at: -1, plain: []byte(text), kind: kind})
 	case []any:
 		for _, element := range found {
 			m.flatten(element)

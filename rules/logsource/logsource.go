@@ -11,7 +11,8 @@ import (
 
 // Class is what is known of an event's log source, in Sigma's words.
 type Class struct {
-	Any        bool // nothing is known: every rule may apply
+	Any        bool // nothing is known: every Sigma rule may apply
+	All        bool // nobody asks: every rule is tried, native ones of any mapping too
 	None       bool // no rule applies
 	Product    string
 	Service    string
@@ -23,6 +24,8 @@ func (c Class) Key() string {
 	switch {
 	case c.Any:
 		return "any"
+	case c.All:
+		return "all"
 	case c.None:
 		return "none"
 	}
@@ -31,8 +34,8 @@ func (c Class) Key() string {
 
 // Takes reports whether rules of that log source apply: the event must have all that the rule names.
 func (c Class) Takes(product, category, service string) bool {
-	if c.Any || c.None {
-		return c.Any
+	if c.Any || c.All || c.None {
+		return !c.None
 	}
 	return (product == "" || product == c.Product) && (category == "" || slices.Contains(c.Categories, category)) &&
 		(service == "" || service == c.Service) && product+category+service != ""

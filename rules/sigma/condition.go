@@ -16,6 +16,12 @@ type (
 	anyOf []expression
 	not   struct{ expression }
 	never struct{}
+
+	// selected is a selection where the condition names it.
+	selected struct {
+		name string
+		expression
+	}
 )
 
 func (a allOf) holds(e *Event) bool {
@@ -46,6 +52,14 @@ const maxDepth = 64
 
 // detection reads the selections and joins them by the condition; of several conditions any.
 func (p *ruleParser) detection(tree *document.Node) (expression, error) {
+	c, err := p.selections(tree)
+	if err != nil {
+		return nil, err
+	}
+	return c.conditions(tree)
+}
+
+func (p *ruleParser) selections(tree *document.Node) (*conditionParser, error) {
 	c := &conditionParser{named: map[string]expression{}}
 	for i, key := range tree.Keys {
 		if key.Text == "condition" || key.Text == "timeframe" {
@@ -55,19 +69,23 @@ func (p *ruleParser) detection(tree *document.Node) (expression, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.named[key.Text] = made
+		c.named[key.Text] = selected{key.Text, made}
 		c.order = append(c.order, key.Text)
 	}
+	return c, nil
+}
+
+func (c *conditionParser) conditions(tree *document.Node) (expression, error) {
 	conditions := tree.Child("condition")
 	if len(conditions.Words()) == 0 {
-		return nil, &fault{tree.Line, "the detection has no condition", "add condition: selection"}
+		return nil, &fault{tree.Place, "the detection has no condition", "add condition: selection"}
 	}
 	if len(c.order) == 0 {
-		return nil, &fault{tree.Line, "the detection has no selection", "add one"}
+		return nil, &fault{tree.Place, "the detection has no selection", "add one"}
 	}
 	var any anyOf
 	for _, condition := range conditions.Words() {
-		c.tokens, c.at, c.line = token.FindAllString(condition, -1), 0, conditions.Line
+		c.tokens, c.at, c.where = token.FindAllString(condition, -1), 0, conditions.Place
 		made, err := c.either(0)
 		if err != nil {
 			return nil, err
@@ -85,11 +103,11 @@ type conditionParser struct {
 	order  []string
 	tokens []string
 	at     int
-	line   int
+	where  document.Place
 }
 
 func (c *conditionParser) fault(text string) error {
-	return &fault{c.line, text, "a condition joins selections of the detection by and, or, not, 1 of, all of and brackets"}
+	return &fault{c.where, text, "a condition joins selections of the detection by and, or, not, 1 of, all of and brackets"}
 }
 
 func (c *conditionParser) peek() string {

@@ -27,7 +27,7 @@ type Correlation struct {
 	Extended                     *Combining // a temporal type's condition over rule names; nil: it has bounds, or none
 	Generate                     bool
 	File                         string
-	Line                         int
+	Line, Column                 int
 
 	// Sallyport's own words, at the top of the document; Sigma lets a tool have such.
 	Suppress time.Duration // for so long it is silent about a group after it fired; the timespan if the document says none
@@ -51,24 +51,24 @@ func parseCorrelation(tree *document.Node) (Correlation, error) {
 	made := Correlation{
 		Name: tree.Word("name"), Title: tree.Word("title"), Level: cmp.Or(strings.ToLower(tree.Word("level")), "medium"), Type: c.Word("type"),
 		Author: tree.Word("author"), Licence: tree.Word("license"), Tags: tree.Child("tags").Words(), Opens: tree.Word("opens") == "true",
-		Rules: c.Child("rules").Words(), GroupBy: c.Child("group-by").Words(), Generate: tree.Word("generate") == "true" || c.Word("generate") == "true", Line: tree.Line,
+		Rules: c.Child("rules").Words(), GroupBy: c.Child("group-by").Words(), Generate: tree.Word("generate") == "true" || c.Word("generate") == "true", Line: tree.Line, Column: tree.Column,
 	}
 	made.ID = cmp.Or(tree.Word("id"), made.Name, made.Title)
 	switch {
 	case c.Kind != document.Mapping || !slices.Contains(correlationTypes, made.Type):
-		return made, &fault{c.Line, "unknown correlation type " + made.Type, "use one of " + strings.Join(correlationTypes, ", ")}
+		return made, &fault{c.Place, "unknown correlation type " + made.Type, "use one of " + strings.Join(correlationTypes, ", ")}
 	case made.ID == "":
-		return made, &fault{tree.Line, "the correlation has no title", "add title:"}
+		return made, &fault{tree.Place, "the correlation has no title", "add title:"}
 	case len(made.Rules) == 0:
-		return made, &fault{c.Line, "the correlation names no rules", "add rules:"}
+		return made, &fault{c.Place, "the correlation names no rules", "add rules:"}
 	case len(made.GroupBy)+1 > maxFields:
-		return made, &fault{c.Line, fmt.Sprintf("the correlation groups by more than %d fields", maxFields-1), "group by fewer"}
+		return made, &fault{c.Place, fmt.Sprintf("the correlation groups by more than %d fields", maxFields-1), "group by fewer"}
 	case !slices.Contains(levels, made.Level):
-		return made, &fault{tree.Child("level").Line, "unknown level " + made.Level, "use one of " + strings.Join(levels, ", ")}
+		return made, &fault{tree.Child("level").Place, "unknown level " + made.Level, "use one of " + strings.Join(levels, ", ")}
 	}
 	for i, key := range c.Keys {
 		if sliding := key.Text == "window" && c.Kids[i].Text == "sliding"; !sliding && !slices.Contains(correlationKeys, key.Text) {
-			return made, &fault{key.Line, "a correlation has no " + key.Text, "use only " + strings.Join(correlationKeys, ", ")}
+			return made, &fault{key.Place, "a correlation has no " + key.Text, "use only " + strings.Join(correlationKeys, ", ")}
 		}
 	}
 	var err error
@@ -92,18 +92,18 @@ const maxFields = 12
 
 // span reads a time as 5m. A window must last; silence need not.
 func span(tree *document.Node, key string) (time.Duration, error) {
-	line := tree.Line
+	at := tree.Place
 	if kid := tree.Child(key); kid != nil {
-		line = kid.Line
+		at = kid.Place
 	}
 	read := timespans.FindStringSubmatch(tree.Word(key))
 	if read == nil {
-		return 0, &fault{line, "the correlation has no " + key + " as 5m", "add " + key + ": a number and one of s, m, h, d, w, M, y"}
+		return 0, &fault{at, "the correlation has no " + key + " as 5m", "add " + key + ": a number and one of s, m, h, d, w, M, y"}
 	}
 	number, err := strconv.Atoi(read[1])
 	made := time.Duration(number) * units[read[2]]
 	if least := key == "timespan"; err != nil || made < 0 || made/units[read[2]] != time.Duration(number) || least && made == 0 || made > maxSpan {
-		return 0, &fault{line, "the " + key + " " + read[0] + " is out of bounds", "use a shorter one"}
+		return 0, &fault{at, "the " + key + " " + read[0] + " is out of bounds", "use a shorter one"}
 	}
 	return made, nil
 }
@@ -117,7 +117,7 @@ func (c *Correlation) readEntity(tree *document.Node) error {
 	}
 	c.Entity = [2]string{tree.Word("family"), tree.Word("field")}
 	if c.Entity[0] == "" || !slices.Contains(c.GroupBy, c.Entity[1]) {
-		return &fault{tree.Line, "the entity has no family, or no field that the correlation groups by", "write entity: {family: host, field: one of group-by}"}
+		return &fault{tree.Place, "the entity has no family, or no field that the correlation groups by", "write entity: {family: host, field: one of group-by}"}
 	}
 	return nil
 }
@@ -143,15 +143,15 @@ func (c *Correlation) readCondition(body *document.Node) error {
 	case condition == nil && c.temporal():
 		return nil
 	case condition == nil:
-		return &fault{body.Line, "the correlation has no condition", "add condition: with one of " + strings.Join(bounds, ", ")}
+		return &fault{body.Place, "the correlation has no condition", "add condition: with one of " + strings.Join(bounds, ", ")}
 	case condition.Kind == document.Text && c.temporal():
 		made, err := parseCombining(condition.Text, c.Rules, c.Type == "temporal_ordered")
 		if c.Extended = made; err != nil {
-			return &fault{condition.Line, err.Error(), "combine the names under rules: with and, or, not and brackets"}
+			return &fault{condition.Place, err.Error(), "combine the names under rules: with and, or, not and brackets"}
 		}
 		return nil
 	case condition.Kind != document.Mapping:
-		return &fault{condition.Line, "only a temporal correlation takes a condition over rule names", "write one of " + strings.Join(bounds, ", ") + " and a number"}
+		return &fault{condition.Place, "only a temporal correlation takes a condition over rule names", "write one of " + strings.Join(bounds, ", ") + " and a number"}
 	}
 	c.Fields, c.Bounds, c.Percentile = condition.Child("field").Words(), map[string]float64{}, 50
 	for i, key := range condition.Keys {
@@ -164,18 +164,18 @@ func (c *Correlation) readCondition(body *document.Node) error {
 			continue
 		}
 		if !slices.Contains(bounds, key.Text) || err != nil {
-			return &fault{key.Line, "the condition " + key.Text + " is none of " + strings.Join(bounds, ", ") + " with a number", "write for example gte: 10"}
+			return &fault{key.Place, "the condition " + key.Text + " is none of " + strings.Join(bounds, ", ") + " with a number", "write for example gte: 10"}
 		}
 		c.Bounds[key.Text] = number
 	}
 	if strings.HasPrefix(c.Type, "value_") && len(c.Fields) == 0 {
-		return &fault{condition.Line, c.Type + " counts no field", "add field: to the condition"}
+		return &fault{condition.Place, c.Type + " counts no field", "add field: to the condition"}
 	}
 	if many := len(c.Fields) > 1 && c.Type != "value_count"; many || len(c.Fields)+len(c.GroupBy) > maxFields {
-		return &fault{condition.Line, c.Type + " counts too many fields", "name one field; value_count may name several"}
+		return &fault{condition.Place, c.Type + " counts too many fields", "name one field; value_count may name several"}
 	}
 	if len(c.Bounds) == 0 {
-		return &fault{condition.Line, "the condition has no bound", "add one of " + strings.Join(bounds, ", ")}
+		return &fault{condition.Place, "the condition has no bound", "add one of " + strings.Join(bounds, ", ")}
 	}
 	return nil
 }
@@ -197,9 +197,9 @@ func Refer(rules []*Rule, correlations []Correlation) (kept []Correlation, refus
 		missing := slices.IndexFunc(c.Rules, func(name string) bool { return !known[name] || name == "" })
 		switch {
 		case missing >= 0:
-			refused = append(refused, Fault{c.File, c.Line, "the correlation names " + c.Rules[missing] + ", which no rule is named", "name a rule's id or name"})
+			refused = append(refused, Fault{c.File, c.Line, c.Column, "the correlation names " + c.Rules[missing] + ", which no rule is named", "name a rule's id or name"})
 		case reaches(feeds, c.Rules, c.ID, c.Name):
-			refused = append(refused, Fault{c.File, c.Line, "the correlation waits for itself", "take it out of the rules that it names"})
+			refused = append(refused, Fault{c.File, c.Line, c.Column, "the correlation waits for itself", "take it out of the rules that it names"})
 		default:
 			kept = append(kept, c)
 		}

@@ -11,7 +11,7 @@ import (
 type Filter struct {
 	ID, Title                  string
 	Product, Category, Service string
-	Rules                      []string // ids, names or titles
+	Rules                      []string // ids, names or titles; "any" is every rule of the log source
 	File                       string
 	Line                       int
 
@@ -23,13 +23,13 @@ func (p *ruleParser) filter(tree *document.Node) (*Filter, error) {
 	source, body := tree.Child("logsource"), tree.Child("filter")
 	switch {
 	case tree.Word("title") == "":
-		return nil, &fault{tree.Line, "the filter has no title", "add title:"}
+		return nil, &fault{tree.Place, "the filter has no title", "add title:"}
 	case source == nil || source.Kind != document.Mapping:
-		return nil, &fault{tree.Line, "the filter has no logsource", "add logsource: with product, category or service"}
+		return nil, &fault{tree.Place, "the filter has no logsource", "add logsource: with product, category or service"}
 	case body.Kind != document.Mapping:
-		return nil, &fault{body.Line, "the filter is no mapping", "add rules:, selection: and condition: to it"}
+		return nil, &fault{body.Place, "the filter is no mapping", "add rules:, selection: and condition: to it"}
 	case len(body.Child("rules").Words()) == 0:
-		return nil, &fault{body.Line, "the filter names no rules", "list ids or names of rules under rules:"}
+		return nil, &fault{body.Place, "the filter names no rules", "list ids or names of rules under rules:, or write rules: any for every rule of the log source"}
 	}
 	made := &Filter{
 		ID: tree.Word("id"), Title: tree.Word("title"), Rules: body.Child("rules").Words(), Line: tree.Line, detection: withoutRules(body),
@@ -42,7 +42,7 @@ func (p *ruleParser) filter(tree *document.Node) (*Filter, error) {
 
 // withoutRules leaves what a filter has in common with a detection.
 func withoutRules(body *document.Node) *document.Node {
-	rest := &document.Node{Kind: document.Mapping, Line: body.Line}
+	rest := &document.Node{Kind: document.Mapping, Place: body.Place}
 	for i, key := range body.Keys {
 		if key.Text != "rules" {
 			rest.Keys, rest.Kids = append(rest.Keys, key), append(rest.Kids, body.Kids[i])
@@ -53,7 +53,9 @@ func withoutRules(body *document.Node) *document.Node {
 
 func (f *Filter) appliesTo(r *Rule) bool {
 	within := func(ours, theirs string) bool { return ours == "" || ours == theirs }
-	named := slices.ContainsFunc(f.Rules, func(name string) bool { return name == r.ID || name == r.Name || name == r.Title })
+	named := slices.ContainsFunc(f.Rules, func(name string) bool {
+		return name == r.ID || name == r.Name || name == r.Title || strings.EqualFold(name, "any")
+	})
 	return named && within(f.Product, r.Product) && within(f.Category, r.Category) && within(f.Service, r.Service)
 }
 

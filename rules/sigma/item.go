@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-soar/sallyport/rules/document"
 )
@@ -84,7 +85,7 @@ func (p *ruleParser) selection(tree *document.Node) (expression, error) {
 			all = append(all, made)
 		}
 		if len(all) == 0 {
-			return nil, &fault{tree.Line, "the selection is empty", "name a field in it"}
+			return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 		}
 		return all, nil
 	case document.List:
@@ -97,16 +98,19 @@ func (p *ruleParser) selection(tree *document.Node) (expression, error) {
 			any = append(any, made)
 		}
 		if len(any) == 0 {
-			return nil, &fault{tree.Line, "the selection is empty", "name a field in it"}
+			return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 		}
 		return any, nil
 	default: // a keyword
-		return p.item(&document.Node{Kind: document.Text, Line: tree.Line}, tree)
+		return p.item(&document.Node{Kind: document.Text, Place: tree.Place}, tree)
 	}
 }
 
 func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	name, mods, err := parseModifiers(key)
+	if err == nil && p.later != "" && strings.ContainsAny(name, "[]") {
+		err = &fault{key.Place, "sigma-version " + p.later + ": " + name + " would look into a list, which Sigma 2.1 does not", "write it without brackets: a list matches by any of its elements"}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	var parts []expression
 	for _, v := range values {
 		if v.Kind == document.List || v.Kind == document.Mapping {
-			return nil, &fault{v.Line, "a value of " + key.Text + " is no scalar", "write a value or a list of values"}
+			return nil, &fault{v.Place, "a value of " + key.Text + " is no scalar", "write a value or a list of values"}
 		}
 		part, err := p.value(name, mods, v)
 		if err != nil {
@@ -128,23 +132,26 @@ func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 	var made expression = anyOf(parts)
 	if mods.has("all") {
 		if len(parts) < 2 && tree.Kind != document.List {
-			return nil, &fault{key.Line, "all needs a list of values", "leave all out, or write a list"}
+			return nil, &fault{key.Place, "all needs a list of values", "leave all out, or write a list"}
 		}
 		made = allOf(parts)
 	}
 	if len(parts) == 0 {
 		made = never{}
-		p.warnings = append(p.warnings, fault{key.Line, key.Text + " has an empty list and matches nothing", "write values"})
+		p.warnings = append(p.warnings, Remark{key.Place, EmptyList, key.Text + " has an empty list and matches nothing", "write values"})
 	}
 	if mods.has("neq") {
 		made = not{made}
+	}
+	if p.explains {
+		made = line{made, name, mods, key.Place, values, parts}
 	}
 	return made, nil
 }
 
 func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expression, error) {
 	bad := func(why string) error {
-		return &fault{v.Line, fmt.Sprintf("%s: %q %s", name, v.Text, why), "correct the value or the modifier"}
+		return &fault{v.Place, fmt.Sprintf("%s: %q %s", name, v.Text, why), "correct the value or the modifier"}
 	}
 	switch {
 	case mods.has("expand"):
@@ -185,7 +192,7 @@ func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expre
 
 // written is a value that is compared as text, after the modifiers that rewrite it.
 func (p *ruleParser) written(name string, mods modifiers, v *document.Node, bad func(string) error) (expression, error) {
-	texts, literal, err := mods.rewrite(v.Text)
+	texts, err := mods.rewrite(v.Text)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -194,11 +201,7 @@ func (p *ruleParser) written(name string, mods modifiers, v *document.Node, bad 
 		before, after = true, true
 	}
 	var any anyOf
-	for _, t := range texts {
-		runes := []rune(t)
-		if !literal {
-			runes = unescape(t)
-		}
+	for _, runes := range texts {
 		any = append(any, item{name, newPattern(runes, before, after, mods.has("cased")), false})
 	}
 	if v.Kind == document.Number && len(mods) == 0 {
@@ -222,17 +225,17 @@ func (p *ruleParser) expanded(name string, mods modifiers, v *document.Node) (ex
 			list := part[1 : len(part)-1]
 			known, has := p.lists[list]
 			if values = known; !has {
-				p.warnings = append(p.warnings, fault{v.Line, "no list is named " + list + ": " + name + " matches nothing", "add lists/" + list + ".yaml"})
+				p.warnings = append(p.warnings, Remark{v.Place, NoList, "no list is named " + list + ": " + name + " matches nothing", "add lists/" + list + ".yaml"})
 				return never{}, nil
 			}
 		}
 		if texts = joined(texts, values); len(texts) > maxExpanded {
-			return nil, &fault{v.Line, "the placeholders stand for too many values", "use shorter lists or fewer placeholders"}
+			return nil, &fault{v.Place, "the placeholders stand for too many values", "use shorter lists or fewer placeholders"}
 		}
 	}
 	var any anyOf
 	for _, each := range texts {
-		made, err := p.value(name, rest, &document.Node{Kind: document.Text, Text: each, Line: v.Line})
+		made, err := p.value(name, rest, &document.Node{Kind: document.Text, Text: each, Place: v.Place})
 		if err != nil {
 			return nil, err
 		}

@@ -32,15 +32,15 @@ func parseModifiers(key *document.Node) (name string, mods modifiers, err error)
 			m = short
 		}
 		if !slices.Contains(knownModifiers, m) {
-			return "", nil, &fault{key.Line, "unknown modifier " + m + " in " + key.Text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
+			return "", nil, &fault{key.Place, "unknown modifier " + m + " in " + key.Text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
 		}
 		if mods.has(m) {
-			return "", nil, &fault{key.Line, "modifier " + m + " stands twice in " + key.Text, "leave one out"}
+			return "", nil, &fault{key.Place, "modifier " + m + " stands twice in " + key.Text, "leave one out"}
 		}
 		mods = append(mods, m)
 	}
 	if conflict := mods.conflict(); conflict != "" {
-		return "", nil, &fault{key.Line, key.Text + ": " + conflict, "leave one out"}
+		return "", nil, &fault{key.Place, key.Text + ": " + conflict, "leave one out"}
 	}
 	return name, mods, nil
 }
@@ -100,48 +100,75 @@ func (m modifiers) part() string {
 	return ""
 }
 
-var dash = regexp.MustCompile(`\B[-/]\b`)
+var dash = regexp.MustCompile(`\B[-/–—―]\b`)
 
 // maxDashes bounds windash: five to the power of it are the spellings of one value.
 const maxDashes = 5
 
-// rewrite applies the modifiers that change a value's text. literal says that the result has no wildcards.
-func (m modifiers) rewrite(from string) (texts []string, literal bool, err error) {
-	texts = []string{from}
+// rewrite applies the modifiers that change a value's text, and gives it as runes with wildcards.
+func (m modifiers) rewrite(from string) (all [][]rune, err error) {
+	texts := []string{from}
 	if m.has("windash") {
 		if len(dash.FindAllStringIndex(from, -1)) > maxDashes {
-			return nil, false, errors.New("has too many dashes for windash")
+			return nil, errors.New("has too many dashes for windash")
 		}
 		texts = windash(from)
 	}
-	wide := m.has("utf16") || m.has("utf16le") || m.has("utf16be")
-	coded := m.has("base64") || m.has("base64offset")
-	if !wide && !coded {
-		return texts, false, nil
-	}
-	var made []string
 	for _, t := range texts {
-		runes := unescape(t)
-		if slices.Contains(runes, star) || slices.Contains(runes, mark) {
-			return nil, false, errors.New("has wildcards, which can't be encoded: write \\* and \\?")
-		}
-		bytes := string(runes)
-		if wide {
-			if !coded && strings.ContainsFunc(bytes, func(r rune) bool { return r >= 0x80 }) {
-				return nil, false, errors.New("is not ASCII, which utf16 without base64 needs")
-			}
-			bytes = m.widen(bytes, coded)
-		}
+		made := [][]rune{unescape(t)}
 		switch {
-		case m.has("base64"):
-			made = append(made, base64.StdEncoding.EncodeToString([]byte(bytes)))
-		case m.has("base64offset"):
-			made = append(made, offsets(bytes)...)
+		case m.has("base64") || m.has("base64offset"):
+			made, err = m.encode(made[0])
+		case m.wide():
+			made[0], err = m.spread(made[0])
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, made...)
+	}
+	return all, nil
+}
+
+func (m modifiers) wide() bool { return m.has("utf16") || m.has("utf16le") || m.has("utf16be") }
+
+// encode gives base64 of a text without wildcards.
+func (m modifiers) encode(runes []rune) (all [][]rune, err error) {
+	if slices.Contains(runes, star) || slices.Contains(runes, mark) {
+		return nil, errors.New("has wildcards, which can't be encoded: write \\* and \\?")
+	}
+	text := string(runes)
+	if m.wide() {
+		text = m.widen(text)
+	}
+	if m.has("base64") {
+		return [][]rune{[]rune(base64.StdEncoding.EncodeToString([]byte(text)))}, nil
+	}
+	for _, part := range offsets(text) {
+		all = append(all, []rune(part))
+	}
+	return all, nil
+}
+
+// spread is a text's UTF-16 as an event shows it: a zero beside each character, and the byte order mark as one. A wildcard
+// is no character and stays.
+func (m modifiers) spread(runes []rune) (wide []rune, err error) {
+	if m.has("utf16") {
+		wide = append(wide, 0xfeff)
+	}
+	for _, r := range runes {
+		switch {
+		case r >= 0x80:
+			return nil, errors.New("is not ASCII, which utf16 without base64 needs")
+		case r < 0:
+			wide = append(wide, r)
+		case m.has("utf16be"):
+			wide = append(wide, 0, r)
 		default:
-			made = append(made, bytes)
+			wide = append(wide, r, 0)
 		}
 	}
-	return made, true, nil
+	return wide, nil
 }
 
 func windash(from string) []string {
@@ -162,19 +189,15 @@ func windash(from string) []string {
 	return texts
 }
 
-// widen gives UTF-16 bytes. Unencoded, an event's text holds the byte order mark as one character.
-func (m modifiers) widen(s string, coded bool) string {
+// widen gives UTF-16 bytes.
+func (m modifiers) widen(s string) string {
 	var order binary.AppendByteOrder = binary.LittleEndian
 	if m.has("utf16be") {
 		order = binary.BigEndian
 	}
 	var out []byte
 	if m.has("utf16") {
-		if coded {
-			out = append(out, 0xff, 0xfe)
-		} else {
-			out = append(out, "\ufeff"...)
-		}
+		out = append(out, 0xff, 0xfe)
 	}
 	for _, unit := range utf16.Encode([]rune(s)) {
 		out = order.AppendUint16(out, unit)

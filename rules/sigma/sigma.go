@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport-soar/sallyport/rules/document"
@@ -19,7 +20,7 @@ type Rule struct {
 	Tags                              []string
 	Name                              string
 	File                              string
-	Line                              int
+	document.Place                    // where the document begins
 
 	// Detection is the rule's detection as written, and Filters those of the filters that apply to it.
 	Detection *document.Node
@@ -33,26 +34,32 @@ func (r *Rule) Match(e *Event) bool { return r.condition.holds(e) }
 
 // Fault is what is wrong with a file, where, and how it is mended.
 type Fault struct {
-	File       string
-	Line       int // from 1
-	Text, Mend string
+	File         string
+	Line, Column int // from 1; column 0 is not known
+	Text, Mend   string
 }
 
 // Error implements error.
 func (f Fault) Error() string {
-	if f.Mend == "" {
-		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
+	at := fmt.Sprintf("%s:%d", f.File, f.Line)
+	if f.Column > 0 {
+		at += ":" + strconv.Itoa(f.Column)
 	}
-	return fmt.Sprintf("%s:%d: %s; %s", f.File, f.Line, f.Text, f.Mend)
+	if f.Mend == "" {
+		return at + ": " + f.Text
+	}
+	return at + ": " + f.Text + "; " + f.Mend
 }
 
 // fault is a Fault whose file is not known yet.
 type fault struct {
-	line       int
+	at         document.Place
 	text, mend string
 }
 
-func (f *fault) Error() string { return fmt.Sprintf("line %d: %s; %s", f.line, f.text, f.mend) }
+func (f *fault) Error() string { return f.in("line ").Error() }
+
+func (f *fault) in(file string) Fault { return Fault{file, f.at.Line, f.at.Column, f.text, f.mend} }
 
 // File is all that one file holds.
 type File struct {
@@ -68,11 +75,11 @@ type File struct {
 func Parse(name string, content []byte, lists map[string][]string) (file File) {
 	trees, err := document.Read(content)
 	if wrong, ok := errors.AsType[*document.Error](err); ok {
-		file.refuse(name, &fault{wrong.Line, wrong.Text, "write it as YAML"})
+		file.refuse(name, &fault{wrong.Place, wrong.Text, wrong.Mend})
 		return file
 	}
 	if len(trees) == 0 {
-		file.refuse(name, &fault{1, "the file holds no document", "write a rule or remove the file"})
+		file.refuse(name, &fault{document.Place{Line: 1}, "the file holds no document", "write a rule or remove the file"})
 	}
 	for _, tree := range trees {
 		if err := file.add(name, tree, lists); err != nil {
@@ -84,7 +91,7 @@ func Parse(name string, content []byte, lists map[string][]string) (file File) {
 
 func (f *File) refuse(name string, err error) {
 	if at, ok := errors.AsType[*fault](err); ok {
-		f.Refused = append(f.Refused, Fault{name, at.line, at.text, at.mend})
+		f.Refused = append(f.Refused, at.in(name))
 		return
 	}
 	f.Refused = append(f.Refused, Fault{File: name, Line: 1, Text: err.Error()})
@@ -92,10 +99,10 @@ func (f *File) refuse(name string, err error) {
 
 func (f *File) add(name string, tree *document.Node, lists map[string][]string) error {
 	if tree.Kind != document.Mapping {
-		return &fault{tree.Line, "the document is no mapping", "begin it with title:"}
+		return &fault{tree.Place, "the document is no mapping", "begin it with title:"}
 	}
 	if action := tree.Child("action"); action != nil {
-		return &fault{action.Line, "action: " + action.Text + " is no part of Sigma 2", "write the rules out in full"}
+		return &fault{action.Place, "action: " + action.Text + " is no part of Sigma 2", "write the rules out in full"}
 	}
 	if tree.Child("correlation") != nil {
 		made, err := parseCorrelation(tree)
@@ -127,13 +134,15 @@ func (f *File) add(name string, tree *document.Node, lists map[string][]string) 
 
 func (f *File) warn(name string, p *ruleParser) {
 	for _, warned := range p.warnings {
-		f.Warnings = append(f.Warnings, Fault{name, warned.line, warned.text, warned.mend})
+		f.Warnings = append(f.Warnings, (&fault{warned.Place, warned.Text, warned.Mend}).in(name))
 	}
 }
 
 type ruleParser struct {
 	lists    map[string][]string
-	warnings []fault
+	later    string // the version that the rule names, if it is later than ours
+	warnings []Remark
+	explains bool // items keep how they are written
 }
 
 var levels = []string{"informational", "low", "medium", "high", "critical"}
@@ -141,10 +150,10 @@ var levels = []string{"informational", "low", "medium", "high", "critical"}
 func (p *ruleParser) rule(tree *document.Node) (*Rule, error) {
 	rule := &Rule{
 		ID: tree.Word("id"), Title: tree.Word("title"), Name: tree.Word("name"), Level: strings.ToLower(tree.Word("level")),
-		Author: tree.Word("author"), Licence: tree.Word("license"), Tags: tree.Child("tags").Words(), Line: tree.Line,
+		Author: tree.Word("author"), Licence: tree.Word("license"), Tags: tree.Child("tags").Words(), Place: tree.Place,
 	}
 	if rule.Title == "" {
-		return nil, &fault{tree.Line, "the rule has no title", "add title:"}
+		return nil, &fault{tree.Place, "the rule has no title", "add title:"}
 	}
 	if rule.ID == "" {
 		rule.ID = cmp.Or(rule.Name, rule.Title)
@@ -153,16 +162,19 @@ func (p *ruleParser) rule(tree *document.Node) (*Rule, error) {
 		rule.Level = "medium"
 	}
 	if !slices.Contains(levels, rule.Level) {
-		return nil, &fault{tree.Child("level").Line, "unknown level " + rule.Level, "use one of " + strings.Join(levels, ", ")}
+		return nil, &fault{tree.Child("level").Place, "unknown level " + rule.Level, "use one of " + strings.Join(levels, ", ")}
 	}
 	source := tree.Child("logsource")
 	if source == nil || source.Kind != document.Mapping {
-		return nil, &fault{tree.Line, "the rule has no logsource", "add logsource: with product, category or service"}
+		return nil, &fault{tree.Place, "the rule has no logsource", "add logsource: with product, category or service"}
 	}
 	rule.Product, rule.Category, rule.Service = strings.ToLower(source.Word("product")), strings.ToLower(source.Word("category")), strings.ToLower(source.Word("service"))
 	detection := tree.Child("detection")
 	if detection == nil || detection.Kind != document.Mapping {
-		return nil, &fault{tree.Line, "the rule has no detection", "add detection: with a selection and a condition"}
+		return nil, &fault{tree.Place, "the rule has no detection", "add detection: with a selection and a condition"}
+	}
+	if version := tree.Word("sigma-version"); version > "2" && version[0] != '2' {
+		p.later = version
 	}
 	condition, err := p.detection(detection)
 	rule.condition, rule.Detection = condition, detection

@@ -141,6 +141,9 @@ func printRecord(streams IO, r activities.IncidentRecord) {
 	for _, reason := range r.Verdict.Reasons {
 		fmt.Fprintf(out, "  because %s\n", Printable(reason))
 	}
+	for _, rule := range r.Brief.Rules {
+		fmt.Fprintln(out, strings.TrimSpace(fmt.Sprintf("rule %s, %s  %s", Printable(rule.Title), rule.Level, Printable(rule.Credit()))))
+	}
 	if r.Case.ID != "" {
 		fmt.Fprintf(out, "case %s %s %s\n", r.Case.System, r.Case.ID, r.Case.URL)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ func runRules(t *testing.T, in string, args ...string) (code int, out, errs stri
 
 func TestRulesRunNamesLinesAndSkipsWhatIsNoJSON(t *testing.T) {
 	code, out, errs := runRules(t, quiet+"\nnot json\n\n"+bruteForce+"\n", "run", "-")
-	want := `{"file":"-","line":4,"rule":{"id":"ssh-brute-force","title":"Many failed SSH logins from one address","level":"high"}}` + "\n"
+	want := `{"file":"-","line":4,"rule":{"id":"ssh-brute-force","title":"Many failed SSH logins from one address","level":"high"},"tags":["attack.credential-access","attack.t1110.001"]}` + "\n"
 	if code != 0 || out != want {
 		t.Errorf("code %d, out %q", code, out)
 	}
@@ -80,5 +81,16 @@ func TestRulesBenchSaysRatioAndAllocations(t *testing.T) {
 	}
 	if code, _, errs := runRules(t, "{\n", "bench", "--events", "-"); code != 1 || !strings.Contains(errs, "event 1") {
 		t.Errorf("malformed: code %d, %s", code, errs)
+	}
+}
+
+func TestCompletionKnowsRulesAndMappings(t *testing.T) {
+	for want, args := range map[string][]string{
+		"ssh-brute-force\tMany failed": {"__complete", "rules", "explain", ""}, "wazuh4\n": {"__complete", "rules", "run", "--mapping", ""},
+	} {
+		var out bytes.Buffer
+		if code := Main(args, IO{Out: &out, Err: io.Discard}, Verbs{}); code != 0 || !strings.Contains(out.String(), want) {
+			t.Errorf("%v: exit %d: %s", args, code, out.String())
+		}
 	}
 }

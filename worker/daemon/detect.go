@@ -26,6 +26,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.registry.MustRegister(detect.NewRuleCosts(live))
 	clusters := map[string]*opensearch.Client{}
 	for name := range d.config.Clusters {
 		if clusters[name], err = d.cluster(ctx, name); err != nil {
@@ -34,8 +35,8 @@ func (d *daemon) startDetect(ctx context.Context) error {
 	}
 	steps, err := detect.New(detect.Parts{
 		Config: d.config.Detect, State: d.state, Clusters: clusters, Signaller: frontend.New(d.temporal),
-		Matcher: func(mapping string) (detect.Matcher, error) {
-			return detect.NewRuleMatcher(live, mapping, metrics, d.log)
+		Matcher: func(stream detect.Stream) (detect.Matcher, error) {
+			return detect.NewRuleMatcher(live, stream, metrics, d.log)
 		},
 		Rules: live, Metrics: metrics, Log: d.log, Now: time.Now,
 	})
@@ -61,7 +62,7 @@ func (d *daemon) rules(ctx context.Context, metrics *detect.Metrics) (*rules.Liv
 			d.log.Error("rule refused: what its file held before stays in use", "fault", fault.Error())
 		}
 		metrics.Rules(library.Len(), len(report.Refused))
-		d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings))
+		d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings), "replaced", len(report.Replaced))
 	}
 	if tell(live.Library(), report); live.Library().Len() == 0 {
 		return nil, fmt.Errorf("no rule could be loaded: see `sallyport rules check`")

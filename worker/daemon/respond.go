@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"go.temporal.io/sdk/worker"
@@ -18,6 +17,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/hunting"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/policy"
+	"github.com/sallyport-soar/sallyport/rules"
 	"github.com/sallyport-soar/sallyport/rules/content"
 	"github.com/sallyport-soar/sallyport/workflows"
 )
@@ -76,7 +76,7 @@ func (d *daemon) house(ctx context.Context, systems *catalog.Systems) (h catalog
 func (c *Config) Sources() []fs.FS {
 	sources := []fs.FS{content.Files}
 	for _, folder := range c.Content {
-		sources = append(sources, os.DirFS(folder))
+		sources = append(sources, rules.Folder(folder))
 	}
 	return sources
 }

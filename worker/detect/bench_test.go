@@ -21,6 +21,8 @@ type noRule struct{}
 
 func (noRule) MatchAlone([]byte) ([]soar.Detection, error) { return nil, nil }
 
+func (noRule) Dearest([]byte) (string, time.Duration) { return "", 0 }
+
 func (noRule) Match([]byte) ([]soar.Detection, error) { return nil, nil }
 
 // BenchmarkReader reads the same index of a real server bare, page by page with the same client, and by the reader; it
@@ -85,7 +87,7 @@ func readByReader(b *testing.B, client *opensearch.Client, prefix string, round,
 	registry := prometheus.NewRegistry()
 	d, err := detect.New(detect.Parts{
 		Config: detect.Config{Streams: []detect.Stream{stream}}, State: client, Signaller: newIncidents(), Metrics: detect.NewMetrics(registry),
-		Matcher: func(string) (detect.Matcher, error) { return noRule{}, nil },
+		Matcher: func(detect.Stream) (detect.Matcher, error) { return noRule{}, nil },
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -46,9 +46,7 @@ func (o *office) start() (kill func()) {
 	stream := o.stream(func(s *detect.Stream) { s.Mapping = "wazuh4" })
 	d, err := detect.New(detect.Parts{
 		Config: detect.Config{Streams: []detect.Stream{stream}}, State: o.client, Signaller: o.signaller, Metrics: o.metrics, Log: log, Rules: o.live,
-		Matcher: func(mapping string) (detect.Matcher, error) {
-			return detect.NewRuleMatcher(o.live, mapping, o.metrics, log)
-		},
+		Matcher: func(s detect.Stream) (detect.Matcher, error) { return detect.NewRuleMatcher(o.live, s, o.metrics, log) },
 	})
 	if err != nil {
 		o.Fatal(err)

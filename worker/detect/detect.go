@@ -21,7 +21,7 @@ import (
 	"github.com/sallyport-soar/sallyport/rules"
 )
 
-// Matcher tries every rule of one mapping on an event. It is safe for one goroutine at a time per call.
+// Matcher tries the rules of a stream on an event. It is safe for one goroutine at a time per call.
 type Matcher interface {
 	// Match returns one detection per rule that matches source, a document's raw bytes. It fills what the rule and the
 	// event say (rule, event time, entity, asset, observables, tactics, techniques, CVEs, summary, opens); reader and
@@ -30,6 +30,8 @@ type Matcher interface {
 	// MatchAlone is Match for an event on which Match panicked: each rule by itself, so that the one with the bug drops
 	// no other. It tells of that rule.
 	MatchAlone(source []byte) ([]soar.Detection, error)
+	// Dearest evaluates source once more and says which rule costs most on it, and how long it took.
+	Dearest(source []byte) (rule string, took time.Duration)
 }
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.
@@ -43,10 +45,10 @@ type Signaller interface {
 // Parts are what a Detect is made of. All but Rules, Log and Now must be set.
 type Parts struct {
 	Config    Config
-	State     *opensearch.Client                    // keeps cursors and ledger
-	Clusters  map[string]*opensearch.Client         // that streams name
-	Matcher   func(mapping string) (Matcher, error) // asked at each lease term
-	Rules     *rules.Live                           // whose correlations are dispatched; nil: none are
+	State     *opensearch.Client                   // keeps cursors and ledger
+	Clusters  map[string]*opensearch.Client        // that streams name
+	Matcher   func(stream Stream) (Matcher, error) // asked at each lease term
+	Rules     *rules.Live                          // whose correlations are dispatched; nil: none are
 	Signaller Signaller
 	Metrics   *Metrics
 	Log       *slog.Logger
@@ -90,7 +92,7 @@ func New(parts Parts) (*Detect, error) {
 		if _, err := d.cluster(stream); err != nil {
 			return nil, err
 		}
-		if _, err := parts.Matcher(stream.Mapping); err != nil {
+		if _, err := parts.Matcher(stream); err != nil {
 			return nil, fmt.Errorf("stream %s: %w", stream.Name, err)
 		}
 		d.streams[stream.Name] = stream.withDefaults()

@@ -18,7 +18,7 @@ func (b *bench) dispatch(config detect.Config, faster float64) (stop func()) {
 	begin := time.Now()
 	d, err := detect.New(detect.Parts{
 		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
-		Matcher: func(string) (detect.Matcher, error) { return everyEvent{}, nil },
+		Matcher: func(detect.Stream) (detect.Matcher, error) { return everyEvent{}, nil },
 		Now:     func() time.Time { return begin.Add(time.Duration(faster * float64(time.Since(begin)))) },
 	})
 	if err != nil {
@@ -40,10 +40,20 @@ func (b *bench) dispatch(config detect.Config, faster float64) (stop func()) {
 }
 
 // detections writes n detections of one host straight into the ledger.
-func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detection)) []soar.DetectionRef {
+func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detection)) (refs []soar.DetectionRef) {
 	b.Helper()
-	var entries []opensearch.Entry
-	var refs []soar.DetectionRef
+	entries := b.entries(ids, host, n, change...)
+	for _, entry := range entries {
+		refs = append(refs, opensearch.DetectionRefFor(entry.Detection, entry.IndexCreated))
+	}
+	if written, err := opensearch.NewLedger(b.client).Write(b.Context(), entries); err != nil || written != n {
+		b.Fatalf("%d of %d detections written: %v", written, n, err)
+	}
+	return refs
+}
+
+// entries are n detections of one host.
+func (b *bench) entries(ids, host string, n int, change ...func(*soar.Detection)) (entries []opensearch.Entry) {
 	created := time.Now()
 	for i := range n {
 		d := soar.Detection{
@@ -55,12 +65,8 @@ func (b *bench) detections(ids, host string, n int, change ...func(*soar.Detecti
 			c(&d)
 		}
 		entries = append(entries, opensearch.Entry{Detection: d, IndexCreated: created})
-		refs = append(refs, opensearch.DetectionRefFor(d, created))
 	}
-	if written, err := opensearch.NewLedger(b.client).Write(b.Context(), entries); err != nil || written != n {
-		b.Fatalf("%d of %d detections written: %v", written, n, err)
-	}
-	return refs
+	return entries
 }
 
 func weak(d *soar.Detection) { d.Rule.Level, d.Opens = soar.Low, false }
@@ -188,24 +194,27 @@ func TestClaim(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		refs := b.detections("c", "h-"+b.prefix, 40, func(d *soar.Detection) { d.Observables = []soar.Observable{{Type: "ip", Value: "203.0.113.9"}} })
 		d := b.detect(detect.Config{})
-		claim := func(incident string, refs []soar.DetectionRef) activities.Claimed {
+		claim := func(incident string, number int, refs []soar.DetectionRef) activities.Claimed {
 			b.Helper()
-			claimed, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: incident, Detections: refs})
+			claimed, err := d.ClaimDetections(b.Context(), activities.ClaimRequest{Incident: incident, Claim: number, Detections: refs})
 			if err != nil {
 				b.Fatal(err)
 			}
 			return claimed
 		}
-		if first := claim("one", refs[:30]); first.Count != 30 || first.News.Detections != 30 || first.News.Level != soar.High || len(first.News.Observables) != 1 {
+		if first := claim("one", 1, refs[:30]); first.Count != 30 || first.News.Detections != 30 || first.News.Level != soar.High || len(first.News.Observables) != 1 {
 			b.Errorf("first claim: %+v", first)
 		}
-		if again := claim("one", append(refs[:30:30], refs[0])); again.Count != 30 {
+		if again := claim("one", 1, append(refs[:30:30], refs[0])); again.Count != 30 {
 			b.Errorf("the same claim again counts %d, want 30", again.Count)
 		}
-		if second := claim("two", refs); second.Count != 10 || second.News.Detections != 10 {
-			b.Errorf("another incident claims %d, want the 10 that are free", second.Count)
+		if told := claim("one", 2, refs[20:32]); told.Count != 2 || told.News.Detections != 2 {
+			b.Errorf("a later claim counts %d, want the 2 that are new", told.Count)
 		}
-		if late := claim("three", refs); late.Count != 0 {
+		if second := claim("two", 1, refs); second.Count != 8 || second.News.Detections != 8 {
+			b.Errorf("another incident claims %d, want the 8 that are free", second.Count)
+		}
+		if late := claim("three", 1, refs); late.Count != 0 {
 			b.Errorf("a third claims %d, want none", late.Count)
 		}
 		foreign := []soar.DetectionRef{{Index: "sallyport-audit-2026.11", ID: "x"}}
@@ -213,7 +222,7 @@ func TestClaim(t *testing.T) {
 			b.Error("a claim outside the ledger was taken")
 		}
 		gone := []soar.DetectionRef{refs[0], {Index: refs[0].Index, ID: "dropped"}}
-		if got := claim("one", gone); got.Count != 1 {
+		if got := claim("one", 1, gone); got.Count != 1 {
 			b.Errorf("with one that is not there: %d, want 1", got.Count)
 		}
 	})

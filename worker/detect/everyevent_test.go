@@ -27,6 +27,8 @@ func (r everyEvent) Match(source []byte) ([]soar.Detection, error) {
 	return r.MatchAlone(source)
 }
 
+func (everyEvent) Dearest([]byte) (string, time.Duration) { return "every", time.Millisecond }
+
 func (everyEvent) MatchAlone(source []byte) ([]soar.Detection, error) {
 	var e event
 	if err := json.Unmarshal(source, &e); err != nil {

@@ -21,16 +21,13 @@ const (
 	skew       = 24 * time.Hour // an event this far in the future has no usable time
 )
 
-// evaluate tries the rules on one event. An event that can't be read is counted and named, and never stops the shard.
+// evaluate tries the rules on one event. An event that can't be read never stops the shard.
 func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []opensearch.Entry {
+	began := s.now()
 	found, err := s.match(hit.Source)
+	s.tellSlow(position, hit, s.now().Sub(began))
 	if err != nil {
-		reason := "unreadable"
-		if errors.Is(err, errPanic) {
-			reason = "panic"
-		}
-		s.d.Metrics.unreadable.WithLabelValues(s.stream.Name, reason).Inc()
-		s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "error", err)
+		s.unreadable(position, hit, err)
 		return nil
 	}
 	entries := make([]opensearch.Entry, len(found))
@@ -42,6 +39,27 @@ func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []ope
 		entries[i] = opensearch.Entry{Detection: detection, IndexCreated: position.Created}
 	}
 	return entries
+}
+
+// sampleEvery is how often a slot names an event that can't be read: a broken source may write nothing else.
+const sampleEvery = 10 * time.Second
+
+// unreadable counts an event on which no rule was tried, and names one of them now and then.
+func (s *slot) unreadable(position *opensearch.Position, hit opensearch.Hit, err error) {
+	reason := "unreadable"
+	if errors.Is(err, errPanic) {
+		reason = "panic"
+	}
+	s.d.Metrics.unreadable.WithLabelValues(s.stream.Name, reason).Inc()
+	now := s.now()
+	if now.Sub(s.named) < sampleEvery {
+		s.unnamed++
+		return
+	}
+	s.named = now
+	s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "shard", position.Shard, "seq_no", hit.SeqNo,
+		"error", err, "not_named_before", s.unnamed)
+	s.unnamed = 0
 }
 
 // errPanic says that the matcher has a bug that this event meets.

@@ -11,6 +11,8 @@ type Metrics struct {
 	late        *prometheus.CounterVec
 	unreadable  *prometheus.CounterVec
 	ruleFaults  *prometheus.CounterVec
+	mistyped    *prometheus.CounterVec
+	slow        *prometheus.CounterVec
 	timeless    *prometheus.CounterVec
 	holes       *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
@@ -64,6 +66,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		late:       counter("sallyport_stream_late_total", "Detections whose event was older than late_after.", "stream"),
 		unreadable: counter("sallyport_stream_unreadable_total", "Events that no rule could be tried on; each is named in the log.", "stream", "reason"),
 		ruleFaults: counter("sallyport_stream_rule_faults_total", "Events on which a rule's condition failed, so that the rule matched nothing; each rule is named in the log.", "rule"),
+		mistyped:   counter("sallyport_stream_mistyped_total", "Values that are not of the type that the stream's mapping declares, so that native rules saw no such field; counted on events that one of them might match.", "stream", "field"),
+		slow:       counter("sallyport_stream_slow_events_total", "Events whose rules took 50 ms or longer; at most one in ten seconds is named in the log, with its dearest rule.", "stream"),
 		timeless:   counter("sallyport_stream_timeless_total", "Detections whose event had no usable time; the time of reading stands in.", "stream"),
 		holes:      counter("sallyport_stream_holes_total", "Sequence numbers without a document, proved by a refresh.", "stream"),
 		refreshes:  counter("sallyport_stream_refreshes_total", "Refreshes forced at holes.", "stream"),
@@ -109,7 +113,7 @@ func (m *Metrics) Rules(loaded, refused int) {
 // begin shows a stream's counters from 0 on: Prometheus sees no increase in a counter that appears with its first event,
 // so the alert for a loss would sleep through the first one.
 func (m *Metrics) begin(stream string) {
-	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.timeless, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
+	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.slow, m.timeless, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
 		c.WithLabelValues(stream)
 	}
 }

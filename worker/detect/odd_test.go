@@ -71,7 +71,7 @@ func readOdd(b *bench) {
 	index := b.prefix + "odd"
 	live, _ := rules.NewLive(content.Files)
 	var err error
-	if b.matcher, err = detect.NewRuleMatcher(live, "wazuh4", b.metrics, slog.New(slog.NewTextHandler(b.Output(), nil))); err != nil {
+	if b.matcher, err = detect.NewRuleMatcher(live, detect.Stream{Name: "events", Mapping: "wazuh4"}, b.metrics, slog.New(slog.NewTextHandler(b.Output(), nil))); err != nil {
 		b.Fatal(err)
 	}
 	if err := b.client.CreateIndex(b.Context(), index, map[string]any{

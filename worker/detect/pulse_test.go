@@ -34,7 +34,7 @@ func TestReadersFail(t *testing.T) {
 			begin := time.Now()
 			d, err := detect.New(detect.Parts{
 				Config: detect.Config{Streams: []detect.Stream{b.stream()}}, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
-				Matcher: func(string) (detect.Matcher, error) { return everyEvent{}, nil },
+				Matcher: func(detect.Stream) (detect.Matcher, error) { return everyEvent{}, nil },
 				Now:     func() time.Time { return begin.Add(100 * time.Since(begin)) }, // a minute takes 0.6 s
 			})
 			if err != nil {

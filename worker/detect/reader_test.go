@@ -69,7 +69,7 @@ func (b *bench) detect(config detect.Config) *detect.Detect {
 	d, err := detect.New(detect.Parts{
 		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
 		Log:     slog.New(slog.NewTextHandler(b.Output(), nil)),
-		Matcher: func(string) (detect.Matcher, error) { return b.matcher, nil },
+		Matcher: func(detect.Stream) (detect.Matcher, error) { return b.matcher, nil },
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -10,13 +10,15 @@ import (
 	"github.com/sallyport-soar/sallyport/rules"
 )
 
-// NewRuleMatcher returns the rules for one mapping as a Matcher, which follows them when they change. A rule whose condition fails on an event is
-// counted, and named in the log at most once in ten minutes.
-func NewRuleMatcher(live *rules.Live, mapping string, metrics *Metrics, log *slog.Logger) (Matcher, error) {
-	matcher, err := live.For(mapping)
+// NewRuleMatcher returns the rules for a stream's mapping as a Matcher, which follows them when they change. A rule whose
+// condition fails on an event is counted, and named in the log at most once in ten minutes; a value that is not of its
+// field's type is counted.
+func NewRuleMatcher(live *rules.Live, stream Stream, metrics *Metrics, log *slog.Logger) (Matcher, error) {
+	matcher, err := live.For(stream.Mapping)
 	if err != nil {
-		return nil, fmt.Errorf("rules for mapping %s: %w", mapping, err)
+		return nil, fmt.Errorf("rules for mapping %s: %w", stream.Mapping, err)
 	}
+	matcher.Absent = func(field string) { metrics.mistyped.WithLabelValues(stream.Name, field).Inc() }
 	faults := &ruleFaults{metrics: metrics, log: log, told: map[string]time.Time{}}
 	matcher.Faulted = faults.add
 	return ruleMatcher{matcher}, nil
@@ -54,6 +56,12 @@ func (r ruleMatcher) Match(source []byte) ([]soar.Detection, error) {
 // MatchAlone implements Matcher.
 func (r ruleMatcher) MatchAlone(source []byte) ([]soar.Detection, error) {
 	return detections(r.rules.MatchAlone(source))
+}
+
+// Dearest implements Matcher.
+func (r ruleMatcher) Dearest(source []byte) (rule string, took time.Duration) {
+	dearest := r.rules.Dearest(source)
+	return dearest.Rule, dearest.Time
 }
 
 func detections(matches []rules.Match, err error) ([]soar.Detection, error) {

@@ -13,7 +13,7 @@ const (
 	atOnce      = 20
 	tenSeconds  = 500
 	flood       = 1000
-	floodBursts = 50 // signals of 500 each in one beat of a flood
+	floodBursts = 50 // signals of 500 each in one beat of a flood: about as much history as Temporal wants in one run
 	calmAfter   = 10 * time.Minute
 )
 
@@ -48,7 +48,7 @@ func (q *queue) beat() (wait time.Duration, signals int) {
 	case total <= flood:
 		return time.Minute, 1
 	}
-	return 5 * time.Minute, floodBursts
+	return time.Minute, floodBursts
 }
 
 // due reports whether the incident may be told now.

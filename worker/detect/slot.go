@@ -24,6 +24,11 @@ type slot struct {
 	held    opensearch.Held
 	term    activities.SlotTerm
 	unseen  string // parts of the pattern that match no index
+
+	named   time.Time // when an event that can't be read was last named
+	unnamed int       // how many were not, since
+
+	toldSlow time.Time // when an event was last named that took long
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
@@ -60,7 +65,7 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 	if err != nil {
 		return nil, err
 	}
-	matcher, err := d.Matcher(stream.Mapping)
+	matcher, err := d.Matcher(stream)
 	if err != nil {
 		return nil, err
 	}

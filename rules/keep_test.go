@@ -1,0 +1,34 @@
+package rules
+
+import (
+	"testing"
+	"testing/fstest"
+)
+
+// TestABrokenListOrMappingKeepsWhatItHeld: what rules are read with stays as it was, as rules do.
+func TestABrokenListOrMappingKeepsWhatItHeld(t *testing.T) {
+	source := fstest.MapFS{
+		"lists/admins.yaml":  {Data: []byte("[root, toor]\n")},
+		"mappings/home.yaml": {Data: []byte("id: home\nfields: {who: {path: user, type: string}}\n")},
+		"admin.yml":          {Data: []byte("title: A\nid: a\nlogsource: {category: test}\ndetection: {s: {user|expand: '%admins%'}, condition: s}\n")},
+		"native.yaml":        {Data: []byte("id: n\ntitle: N\nlevel: low\nmapping: home\ncondition: who == \"toor\"\nevents: [{name: a, match: true, event: {user: toor}}, {name: b, match: false, event: {user: ana}}]\n")},
+	}
+	before, report := Load(source)
+	if len(report.Refused)+len(report.Warnings) > 0 {
+		t.Fatal(report)
+	}
+	for name, text := range map[string]string{"lists/admins.yaml": "[root\n\t- toor\n", "mappings/home.yaml": "id: home\nfields: {who: {path: user, type: text}}\n"} {
+		source[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	after, report := load(before, source)
+	if len(report.Refused) != 2 {
+		t.Errorf("refused %v, want the list and the mapping", report.Refused)
+	}
+	matcher, err := after.For("home")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if matches, err := matcher.Match([]byte(`{"user":"toor"}`)); err != nil || len(matches) != 2 {
+		t.Errorf("%v, %v; want both rules", matches, err)
+	}
+}

@@ -1,0 +1,58 @@
+package detect_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
+	"github.com/sallyport-soar/sallyport/worker/detect"
+)
+
+// TestTenThousandEntities at once: never more incidents than the bucket gives, all of them in the end, and what the
+// dispatcher holds meanwhile is little.
+func TestTenThousandEntities(t *testing.T) {
+	const (
+		entities = 10_000
+		burst    = 100
+		perHour  = 18_000
+		faster   = 200.0
+		most     = 64 << 20 // bytes: of 10,000 queues with a reference each, and of pages of the ledger
+	)
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	var all []opensearch.Entry
+	for i := range entities {
+		all = append(all, b.entries(fmt.Sprint("e", i), fmt.Sprintf("host-%d", i), 1)...)
+	}
+	if written, err := opensearch.NewLedger(b.client).Write(t.Context(), all); err != nil || written != entities {
+		t.Fatalf("%d written, %v", written, err)
+	}
+	before := heap()
+	begin := time.Now()
+	b.dispatch(detect.Config{NewIncidents: detect.NewIncidents{Burst: burst, PerHour: perHour}}, faster)
+	held := uint64(0)
+	for started := 0; started < entities; time.Sleep(100 * time.Millisecond) {
+		b.signaller.set(func(i *incidents) { started = i.started - min(1, len(i.told["incident/sallyport/dispatcher"])) })
+		if given := burst + int(time.Since(begin).Hours()*faster*perHour) + 1; started > given {
+			t.Fatalf("%d incidents after %s, the bucket gives %d", started, time.Since(begin), given)
+		}
+		held = max(held, heap()-min(before, heap()))
+		if time.Since(begin) > 3*time.Minute {
+			t.Fatalf("%d of %d entities have an incident after %s", started, entities, time.Since(begin))
+		}
+	}
+	if held > most {
+		t.Errorf("%d MB more on the heap meanwhile, want at most %d", held>>20, most>>20)
+	}
+	t.Logf("%d incidents in %s, at most %d MB more on the heap", entities, time.Since(begin).Round(time.Second), held>>20)
+}
+
+// heap is what lives on the heap, the stand-in's documents included.
+func heap() uint64 {
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	return memory.HeapAlloc
+}
