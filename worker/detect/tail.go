@@ -69,7 +69,7 @@ type counts struct {
 	failures                  func()
 	missing, closed           func(n int)
 	unseen                    func(parts []string)
-	stalled                   func(now []opensearch.Stall, over []opensearch.Stall) // may be nil
+	stalled                   func(now, over []opensearch.Stall) // may be nil
 	lag                       func(p *opensearch.Position, since time.Time)
 	forget                    func(p *opensearch.Position)
 }
