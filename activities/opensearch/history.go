@@ -24,7 +24,7 @@ type Window struct {
 // /point_in_time/create and /delete, and indices:monitor/settings/get.
 type History struct {
 	Field     string // whose time counts
-	Documents int64  // of the window, when it was opened
+	Documents int64  // of the copy
 	Timeless  int64  // of the indices: without that field they belong to no window
 
 	client  *Client
@@ -74,17 +74,16 @@ func (c *Client) OpenHistory(ctx context.Context, w Window) (h *History, err err
 	for _, index := range indices {
 		h.indices[index.Name] = index
 	}
-	if h.Documents, err = c.total(ctx, w.Pattern, h.clause()); err != nil {
+	if h.Timeless, err = c.timeless(ctx, w.Pattern, h.Field); err != nil {
 		return nil, err
 	}
-	without := map[string]any{"bool": map[string]any{"must_not": []any{map[string]any{"exists": map[string]any{"field": h.Field}}}}}
-	if h.Timeless, err = c.total(ctx, w.Pattern, without); err != nil {
+	if err := h.open(ctx); err != nil {
 		return nil, err
 	}
-	if h.Documents == 0 {
-		return h, nil
+	if h.Documents, err = h.count(ctx); err != nil {
+		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
 	}
-	return h, h.open(ctx)
+	return h, nil
 }
 
 // fieldCaps says how the open indices of a pattern map fields, by field and type. filter leaves out indices in which
@@ -149,11 +148,38 @@ func (h *History) clause() map[string]any {
 	}}}
 }
 
-// total counts exactly.
-func (c *Client) total(ctx context.Context, pattern string, query any) (int64, error) {
+// timeless counts the documents of a pattern that have no such field.
+func (c *Client) timeless(ctx context.Context, pattern, field string) (int64, error) {
+	without := map[string]any{"bool": map[string]any{"must_not": []any{map[string]any{"exists": map[string]any{"field": field}}}}}
 	var answer Result
-	err := c.searchWith(ctx, pattern, with(openOnes, "allow_no_indices", "true"), map[string]any{"size": 0, "track_total_hits": true, "query": query}, &answer)
+	err := c.searchWith(ctx, pattern, with(openOnes, "allow_no_indices", "true"), map[string]any{"size": 0, "track_total_hits": true, "query": without}, &answer)
 	return answer.Hits.Total.Value, err
+}
+
+// count counts the documents of the copy.
+func (h *History) count(ctx context.Context) (int64, error) {
+	if h.point == "" {
+		return 0, nil
+	}
+	answer, err := h.search(ctx, "count the past of "+h.window.Pattern, map[string]any{"size": 0, "track_total_hits": true})
+	return answer.Hits.Total.Value, err
+}
+
+// search asks the copy for documents of the window.
+func (h *History) search(ctx context.Context, op string, body map[string]any) (answer Result, err error) {
+	body["query"], body["timeout"] = h.clause(), "30s"
+	body["pit"] = map[string]any{"id": h.point, "keep_alive": keepPoint}
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return answer, fmt.Errorf("encode search: %w", err)
+	}
+	if err := h.client.call(ctx, op, http.MethodPost, "/_search", url.Values{"allow_partial_search_results": {"false"}}, sent, &answer); err != nil {
+		return answer, err
+	}
+	if !answer.whole() {
+		return answer, fmt.Errorf("%s: %w", op, ErrIncomplete)
+	}
+	return answer, nil
 }
 
 // open makes the point in time, over the indices that may have something of the window: each shard of it costs the server
@@ -163,8 +189,11 @@ func (h *History) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(caps.Indices) == 0 {
+		return nil // nothing lies in the window
+	}
 	where := strings.Join(caps.Indices, ",")
-	if len(where) > maxNames || where == "" {
+	if len(where) > maxNames {
 		where = h.window.Pattern
 	}
 	var answer struct {
@@ -207,8 +236,7 @@ func (h *History) Next(ctx context.Context, size int, bare bool) ([]Past, error)
 		return nil, nil
 	}
 	body := map[string]any{
-		"size": min(size+len(h.tied), maxResult), "query": h.clause(), "track_total_hits": false, "timeout": "30s",
-		"pit": map[string]any{"id": h.point, "keep_alive": keepPoint}, "_source": !bare,
+		"size": min(size+len(h.tied), maxResult), "track_total_hits": false, "_source": !bare,
 		"sort": []any{
 			map[string]any{h.Field: map[string]any{"order": "asc", "numeric_type": "date", "unmapped_type": "date"}}, map[string]any{"_seq_no": "asc"},
 		},
@@ -216,17 +244,10 @@ func (h *History) Next(ctx context.Context, size int, bare bool) ([]Past, error)
 	if len(h.tied) > 0 { // from that place on, itself included: several documents may stand there, and who was read is known
 		body["search_after"] = []int64{h.at.millis, h.at.seq - 1}
 	}
-	sent, err := json.Marshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("encode search: %w", err)
-	}
-	var answer Result
 	op := "search the past of " + h.window.Pattern
-	if err := h.client.call(ctx, op, http.MethodPost, "/_search", url.Values{"allow_partial_search_results": {"false"}}, sent, &answer); err != nil {
+	answer, err := h.search(ctx, op, body)
+	if err != nil {
 		return nil, err
-	}
-	if !answer.whole() {
-		return nil, fmt.Errorf("%s: %w", op, ErrIncomplete)
 	}
 	return h.take(op, answer.Hits.Hits)
 }

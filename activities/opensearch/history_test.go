@@ -192,11 +192,11 @@ func TestHistoryLoadIsBounded(t *testing.T) {
 // TestHistoryBacksOff: what the cluster refuses for now is asked again, later and for less, and nothing is lost.
 func TestHistoryBacksOff(t *testing.T) {
 	for name, fault := range map[string]opensearchtest.Fault{
-		"asked for less":       {Operation: "search", Carries: `"pit"`, Times: 3, Skip: 1, Status: http.StatusTooManyRequests},
-		"search back-pressure": {Operation: "search", Carries: `"pit"`, Times: 3, Skip: 1, Status: http.StatusInternalServerError, Type: "task_cancelled_exception"},
-		"a shard failed":       {Operation: "search", Carries: `"pit"`, Times: 3, Skip: 1, Partial: true},
-		"time ran out":         {Operation: "search", Carries: `"pit"`, Times: 3, Skip: 1, TimedOut: true},
-		"the connection broke": {Operation: "search", Carries: `"pit"`, Times: 3, Skip: 1, CutAfter: true},
+		"asked for less":       {Operation: "search", Carries: `"sort"`, Times: 3, Skip: 1, Status: http.StatusTooManyRequests},
+		"search back-pressure": {Operation: "search", Carries: `"sort"`, Times: 3, Skip: 1, Status: http.StatusInternalServerError, Type: "task_cancelled_exception"},
+		"a shard failed":       {Operation: "search", Carries: `"sort"`, Times: 3, Skip: 1, Partial: true},
+		"time ran out":         {Operation: "search", Carries: `"sort"`, Times: 3, Skip: 1, TimedOut: true},
+		"the connection broke": {Operation: "search", Carries: `"sort"`, Times: 3, Skip: 1, CutAfter: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := opensearchtest.NewServer(t)
@@ -238,7 +238,7 @@ func TestHistoryGivesUp(t *testing.T) {
 			c := open(t, server.URL)
 			past(t, c, "it-")
 			h := openPast(t, c, window("it-"))
-			tt.fault.Operation, tt.fault.Carries, tt.fault.Skip = "search", `"pit"`, 1
+			tt.fault.Operation, tt.fault.Carries, tt.fault.Skip = "search", `"sort"`, 1
 			lift := server.Inject(tt.fault)
 			defer lift()
 			read := 0

@@ -15,7 +15,7 @@ import (
 func rulesCommand(streams IO) *cobra.Command {
 	command := group("rules", "Check, test and run detection rules; needs no server",
 		"  sallyport rules check my-rules\n  sallyport rules test my-rules\n  sallyport rules run --rules my-rules events.ndjson.gz")
-	command.AddCommand(rulesRunCommand(streams), rulesCheckCommand(streams), rulesTestCommand(streams), rulesBenchCommand(streams))
+	command.AddCommand(rulesRunCommand(streams), rulesCheckCommand(streams), rulesTestCommand(streams), rulesBenchCommand(streams), rulesBacktestCommand(streams))
 	return command
 }
 
