@@ -64,12 +64,6 @@ type tick struct {
 	Label string
 }
 
-// Width and Height are the chart's.
-func (view) Width() float64 { return chartWidth }
-
-// Height is the chart's.
-func (view) Height() float64 { return chartHeight }
-
 // Most is the greatest number of detections of one slot.
 func (v view) Most() (most int) {
 	for _, slot := range v.Timeline {
@@ -106,6 +100,9 @@ func (v view) Bars() (bars []bar) {
 	return bars
 }
 
+// SlotLength is a slot's, for people.
+func (v view) SlotLength() time.Duration { return time.Duration(v.SlotSeconds) * time.Second }
+
 // Ticks are five times along the window.
 func (v view) Ticks() (ticks []tick) {
 	layout := "2 Jan"
@@ -122,9 +119,12 @@ func (v view) Ticks() (ticks []tick) {
 // lane is one incident's line of the timeline.
 type lane struct {
 	bar
-	Label string
-	Base  float64
+	Label        string
+	LabelX, Base float64
 }
+
+// labelWidth is what most labels need: they stand at the left, and behind a bar that begins there.
+const labelWidth = 200.0
 
 // Lanes are the first incidents, from when each opens until it ends.
 func (v view) Lanes() (lanes []lane) {
@@ -133,16 +133,27 @@ func (v view) Lanes() (lanes []lane) {
 		if i.Ended != nil {
 			end = *i.Ended
 		}
-		from, to := v.place(i.Opened), v.place(end)
+		from, to, label := v.place(i.Opened), v.place(end), 4.0
+		if from < labelWidth && to < chartWidth-labelWidth {
+			label = to + 6
+		}
 		lanes = append(lanes, lane{
 			bar: bar{
 				X: from, Y: float64(n)*laneHeight + 2, Width: max(2, to-from), Height: laneHeight - 4, Class: string(i.Level),
 				Title: fmt.Sprintf("%s: opened %s, %d detections, %d actions", plain(i.Entity), clockTime(i.Opened), i.Detections, len(i.Actions)),
 			},
-			Label: plain(i.Entity), Base: float64(n)*laneHeight + laneHeight - 5,
+			Label: clip(plain(i.Entity)), LabelX: label, Base: float64(n)*laneHeight + laneHeight - 5,
 		})
 	}
 	return lanes
+}
+
+// clip shortens a label to what fits.
+func clip(text string) string {
+	if letters := []rune(text); len(letters) > 32 {
+		return string(letters[:31]) + "…"
+	}
+	return text
 }
 
 // place is a time's place along the window.

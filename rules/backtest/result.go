@@ -111,13 +111,21 @@ type Action struct {
 	Kind      string        `json:"kind"`
 	System    string        `json:"system"`
 	Target    string        `json:"target"`
-	On        string        `json:"on,omitempty"`
+	On        string        `json:"on,omitempty"` // agent
 	For       time.Duration `json:"for_nanoseconds"`
 	Mode      soar.Mode     `json:"mode"`                // without enrichment
 	UpTo      soar.Mode     `json:"up_to"`               // at the worst verdict that enrichment could bring
 	Protected string        `json:"protected,omitempty"` // why it may not be touched
 	OverCap   bool          `json:"over_cap,omitempty"`  // the policy's cap would refuse it
 	Reason    string        `json:"reason"`
+}
+
+// Whom is the target, and the agent on which it would be done.
+func (a Action) Whom() string {
+	if a.On == "" {
+		return a.Target
+	}
+	return a.Target + " on agent " + a.On
 }
 
 // Sum is how often the same was proposed.
@@ -206,7 +214,7 @@ func sumsOf(incidents []Incident) []Sum {
 			made[key].Actions++
 			made[key].OverCap += one(a.OverCap)
 			made[key].Protected += one(a.Protected != "")
-			targets[key][a.Target]++
+			targets[key][a.Whom()]++
 		}
 	}
 	all := []Sum{}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -45,7 +46,7 @@ func newPlanner(o *office, sources []fs.FS) (*planner, error) {
 	return p, nil
 }
 
-// ModeNone is an action that is not proposed at the score of the levels alone, and would be at a higher one.
+// modeNone is an action that is not proposed at the score of the levels alone, and would be at a higher one.
 const modeNone soar.Mode = "none"
 
 // propose judges and plans twice: as if no source had been asked, and as if all had said the worst.
@@ -89,7 +90,7 @@ func indexOf(actions []soar.Action, a soar.Action) int {
 }
 
 func (p *planner) shown(a soar.Action, mode, upTo soar.Mode) backtest.Action {
-	made := backtest.Action{Kind: a.Kind, System: a.System, Target: a.Target, On: a.On, For: a.For, Mode: mode, UpTo: upTo, Reason: a.Reason}
+	made := backtest.Action{Kind: a.Kind, System: a.System, Target: a.Target, On: cmp.Or(a.OnName, a.On), For: a.For, Mode: mode, UpTo: upTo, Reason: a.Reason}
 	if why := p.protected.CheckTyped(a); why != nil {
 		made.Protected = why.Error()
 	}

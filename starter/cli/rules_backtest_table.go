@@ -137,6 +137,6 @@ func printActions(table io.Writer, r backtest.Result) {
 		if sum.Targets > len(whom) {
 			whom = append(whom, "...")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", sum.Kind, sum.System, sum.Mode, sum.UpTo, sum.Actions, sum.Targets, sum.Protected, sum.OverCap, strings.Join(whom, " "))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", sum.Kind, sum.System, sum.Mode, sum.UpTo, sum.Actions, sum.Targets, sum.Protected, sum.OverCap, strings.Join(whom, ", "))
 	}
 }
