@@ -260,14 +260,14 @@ func (h *History) take(op string, hits []Hit) (fresh []Past, err error) {
 		if !ok || where.before(at) {
 			return nil, fmt.Errorf("%s: documents came that were not asked for", op)
 		}
-		name := hit.Document.Index + "/" + hit.ID
+		name := hit.Index + "/" + hit.ID
 		if where != at {
 			at, tied = where, map[string]bool{}
 		} else if tied[name] {
 			continue
 		}
 		tied[name] = true
-		fresh = append(fresh, Past{Document: hit.Document, At: time.UnixMilli(where.millis).UTC(), Index: h.indices[hit.Document.Index]})
+		fresh = append(fresh, Past{Document: hit.Document, At: time.UnixMilli(where.millis).UTC(), Index: h.indices[hit.Index]})
 	}
 	h.at, h.tied = at, tied
 	return fresh, nil

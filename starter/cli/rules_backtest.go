@@ -268,7 +268,7 @@ func (o *office) stream(name string) (detect.Stream, error) {
 		known = append(known, stream.Name)
 	}
 	if slices.Sort(known); len(known) == 0 {
-		return detect.Stream{}, errors.New("no stream is configured: add one under streams:")
+		return detect.Stream{}, errors.New("no stream is configured: add one below streams")
 	}
 	return detect.Stream{}, fmt.Errorf("no stream is named %q: --stream takes %s", name, strings.Join(known, ", "))
 }

@@ -155,4 +155,3 @@ func (p *past) golden(name, got string) {
 		p.Errorf("%s is not as it was (%v): look, then run with -update\n%s", file, err, got)
 	}
 }
-
