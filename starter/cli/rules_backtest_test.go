@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
+	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/backtest"
 )
 
@@ -241,5 +243,19 @@ func TestProgressLine(t *testing.T) {
 	p := progress{total: 3000, done: 1000}
 	if got := p.text(2 * time.Second); got != "1000 of 3000 documents, 500 a second, 4s left" {
 		t.Error(got)
+	}
+}
+
+// TestBacktestNamesIncidentsAsTheDispatcherDoes: what joins what is decided by this key alone.
+func TestBacktestNamesIncidentsAsTheDispatcherDoes(t *testing.T) {
+	_, r := newPast(t).result()
+	for _, i := range r.Incidents.List {
+		family, name, _ := strings.Cut(i.Entity, "/")
+		if want := activities.IncidentKey(soar.Entity{Family: family, Name: name}); i.Key != want {
+			t.Errorf("%s: %s, want %s", i.Entity, i.Key, want)
+		}
+	}
+	if len(r.Incidents.List) == 0 {
+		t.Error("no incident")
 	}
 }
