@@ -2,8 +2,8 @@ package rules
 
 import "github.com/sallyport-soar/sallyport/internal/soar"
 
-// Rules are all of the library, native ones first, as their detections name them.
-func (l *Library) Rules() []soar.Rule {
+// Known are all rules of the library, native ones first, as their detections name them.
+func (l *Library) Known() []soar.Rule {
 	var all []soar.Rule
 	for _, rule := range l.native {
 		all = append(all, rule.says.Rule)

@@ -164,7 +164,7 @@ func (b *backtesting) openRules(o *office, f backtestFlags, w *wanted) error {
 		if b.inUse, err = detect.NewEvaluator(inUse, b.stream, nil); err != nil {
 			return err
 		}
-		w.InUse = inUse.Library().Rules()
+		w.InUse = inUse.Library().Known()
 		if f.replace {
 			sources = []fs.FS{content.Files}
 		}
@@ -175,7 +175,7 @@ func (b *backtesting) openRules(o *office, f backtestFlags, w *wanted) error {
 		b.refused = append(b.refused, fault.Error())
 		fmt.Fprintln(b.streams.Err, "refused ", Printable(fault.Error()))
 	}
-	w.Rules, w.fields = tried.Library().Rules(), tried.Library().TimeFields(b.stream.Mapping)
+	w.Rules, w.fields = tried.Library().Known(), tried.Library().TimeFields(b.stream.Mapping)
 	if len(w.fields) == 0 {
 		return fmt.Errorf("mapping %s has no time: name it under `time`", b.stream.Mapping)
 	}

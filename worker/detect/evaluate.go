@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
@@ -40,7 +41,10 @@ func (e *Evaluator) Evaluate(past opensearch.Past) ([]soar.Detection, error) {
 	if e.now = past.At; past.Index.Created.After(e.now) {
 		e.now = past.Index.Created
 	}
-	found, err := e.slot.match(past.Source)
+	found, err := guarded(e.slot.matcher.Match, past.Source)
+	if errors.Is(err, errPanic) { // as the reader: the other rules of the event are not lost
+		found, err = guarded(e.slot.matcher.MatchAlone, past.Source)
+	}
 	for i := range found {
 		found[i].Stream = e.slot.stream.Name
 		found[i].Event = soar.EventRef{IndexUUID: past.Index.UUID, Index: past.Document.Index, ID: past.ID}
