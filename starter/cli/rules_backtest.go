@@ -112,14 +112,14 @@ func runBacktest(ctx context.Context, streams IO, o *office, f backtestFlags) er
 	return b.report(f, reading)
 }
 
-// wanted is the setup, and where an event's time lies.
-type wanted struct {
+// backtestSetup is what is counted, and where an event's time lies.
+type backtestSetup struct {
 	backtest.Setup
 	fields []string
 }
 
 // prepare reads the flags against the config.
-func (b *backtesting) prepare(o *office, f backtestFlags) (w wanted, load opensearch.Load, err error) {
+func (b *backtesting) prepare(o *office, f backtestFlags) (w backtestSetup, load opensearch.Load, err error) {
 	if b.stream, err = o.stream(f.stream); err != nil {
 		return w, load, err
 	}
@@ -153,7 +153,7 @@ func (b *backtesting) prepare(o *office, f backtestFlags) (w wanted, load opense
 }
 
 // openRules loads the rules that are tried, and those that they are compared with.
-func (b *backtesting) openRules(o *office, f backtestFlags, w *wanted) error {
+func (b *backtesting) openRules(o *office, f backtestFlags, w *backtestSetup) error {
 	folders, err := ruleSources(f.folders)
 	if err != nil {
 		return err
