@@ -34,6 +34,7 @@ type Stream struct {
 	Lag       *int          `yaml:"lag,omitempty" doc:"how many polls old the checkpoint is that is read up to (default 2); poll x lag should exceed the indices' refresh_interval, 0 is quickest and refreshes more"`
 	LateAfter time.Duration `yaml:"late_after,omitempty" doc:"an event older than this when it is read is late: kept, but opens nothing (default 168h)"`
 	Page      int           `yaml:"page,omitempty" doc:"documents per request (default 1000, at most 10000)"`
+	Backtest  Backtest      `yaml:"backtest,omitempty" doc:"how far sallyport rules backtest may load the cluster"`
 }
 
 // NewIncidents is the token bucket that new incidents pass. Zero values are the defaults.
@@ -90,7 +91,7 @@ func (s Stream) Validate() (faults config.Faults) {
 	if s.Page < 0 || s.Page > 10000 {
 		faults = append(faults, config.Fault{Field: "page", Problem: fmt.Sprintf("is %d", s.Page), Mend: "write 1 to 10000"})
 	}
-	return faults
+	return append(faults, config.Within("backtest", s.Backtest.Validate())...)
 }
 
 // fromTime is the time that from names, if it names one: a date is its beginning in UTC.

@@ -239,6 +239,8 @@ func (c *Cluster) routeIndex(in *call) reply {
 		return c.searchOrPIT(in)
 	case "_count":
 		return c.count(in)
+	case "_field_caps":
+		return c.fieldCaps(in)
 	case "_refresh":
 		return c.refreshIndices(in)
 	case "_stats":
