@@ -8,7 +8,7 @@ import (
 
 // Backtest says how far a backtest may load the cluster that a stream is read from.
 type Backtest struct {
-	Off  bool `yaml:"off,omitempty" doc:"true: sallyport rules backtest may not read this stream's past"`
+	Off  bool `yaml:"off,omitempty" doc:"sallyport rules backtest may not read this stream's past"`
 	Rate int  `yaml:"rate,omitempty" doc:"documents a second that it may read at most (default 5000)"`
 }
 

@@ -3,6 +3,7 @@ package detect
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,7 +37,7 @@ func NewEvaluator(live *rules.Live, stream Stream, faulted func(rule string, err
 }
 
 // Evaluate tries the rules on an event of the past. Nobody knows when it was read; not before its index was made, so what
-// was written there much later is late, as it was for the reader. An error says that no rule could be tried on it.
+// was written there much later is late, as it was for the reader. Matches of rules that only feed correlations are no detections. An error says that no rule could be tried on it.
 func (e *Evaluator) Evaluate(past opensearch.Past) ([]soar.Detection, error) {
 	if e.now = past.At; past.Index.Created.After(e.now) {
 		e.now = past.Index.Created
@@ -45,6 +46,7 @@ func (e *Evaluator) Evaluate(past opensearch.Past) ([]soar.Detection, error) {
 	if errors.Is(err, errPanic) { // as the reader: the other rules of the event are not lost
 		found, err = guarded(e.slot.matcher.MatchAlone, past.Source)
 	}
+	found = slices.DeleteFunc(found, func(d soar.Detection) bool { return d.OnlyFeeds })
 	for i := range found {
 		found[i].Stream = e.slot.stream.Name
 		found[i].Event = soar.EventRef{IndexUUID: past.Index.UUID, Index: past.Document.Index, ID: past.ID}

@@ -62,7 +62,7 @@ func (s *slot) unreadable(position *opensearch.Position, hit opensearch.Hit, err
 		return
 	}
 	s.named++
-	s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "shard", position.Shard, "seq", hit.SeqNo,
+	s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "seq", hit.SeqNo, "shard", position.Shard,
 		"error", err, "not_named_before", s.unnamed)
 	s.unnamed = 0
 }
