@@ -13,8 +13,8 @@ import (
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/content"
-	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/correlate"
+	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
