@@ -32,7 +32,7 @@ func benchmark(b *testing.B, kind string, distinct int, late bool) {
 	if kind == "event_count" {
 		field = ""
 	}
-	body := fmt.Sprintf("type: %s\n  rules: [a]\n  group-by: [g]\n  timespan: %ds\n  condition: {%sgt: 100000000}", kind, max(1, int(span.Seconds())), field)
+	body := fmt.Sprintf("type: %s\n  rules: [a]\n  group-by: [g]\n  timespan: %ds\n  condition: {%sgt: 9999}", kind, max(1, int(span.Seconds())), field)
 	state := correlate.New(compiled(b, "suppress: 0s", map[string]string{"z": body}), correlate.Limits{Groups: 100, Entries: 1 << 30, PerGroup: 1 << 30})
 	events := make([]*correlate.Event, 1<<17)
 	at := day
