@@ -45,7 +45,7 @@ func (noRule) Match([]byte) ([]soar.Detection, error) { return nil, nil }
 // turns; it reports documents per second of both and their ratio.
 func BenchmarkReader(b *testing.B) {
 	client, prefix := benchServer(b)
-	const documents = 40_000
+	const documents = 120_000
 	fill(b, client, prefix+"1", documents)
 	var bare, reader time.Duration
 	for round := range b.N {
