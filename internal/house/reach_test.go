@@ -52,7 +52,7 @@ var rooms = []room{
 	{"internal/rest/resttest", ""},
 	{"internal/rest", "internal/config"},
 	{"internal/lab", base + "internal/rest/resttest activities activities/ rules/plan deploy/wazuh/"},
-	{"internal/", ""}, // config, audit, telemetry, codec and what tests use
+	{"internal/", ""},       // config, audit, telemetry, codec and what tests use
 	{"deploy/lab/soak", ""}, // it counts what the others did, and must not believe them
 	{"deploy/wazuh/sallyport-response", "deploy/wazuh/sallyport-response/"},
 	{"deploy/wazuh/sallyport-response/", ""},
