@@ -23,6 +23,7 @@ const lengths = 3
 // gramTable finds runs: a bit per hash says that there may be one, the table which texts have it, and where.
 type gramTable struct {
 	bits   bitmap
+	fold   uint32 // of the bitmap's words: a table of few runs has its bits in few lines of memory
 	mask   uint32 // the bytes of a run
 	blank  uint32 // the bit that folds them
 	width  int
@@ -39,9 +40,9 @@ type bitmap [1 << (bitmapBits - 6)]uint64
 
 const bitmapBits = 17
 
-func (b *bitmap) has(gram uint32) bool {
+func (b *bitmap) has(gram, fold uint32) bool {
 	h := gramHash(gram) >> (32 - bitmapBits)
-	return b[h>>6]&(1<<(h&63)) != 0
+	return b[h>>6&fold]&(1<<(h&63)) != 0
 }
 
 // added is a text before the table is sealed.
@@ -228,9 +229,10 @@ func (t *gramTable) take(a added, at int, shared map[uint32]int) {
 func (t *gramTable) index() {
 	narrow := bits.Len(uint(len(t.runs)))
 	t.narrow, t.bucket = uint32(32-narrow), make([]uint32, 1<<narrow+1)
+	t.fold = uint32(min(len(t.bits), max(16, 1<<narrow)) - 1)
 	for _, r := range t.runs {
 		h := gramHash(r.gram)
-		t.bits[h>>(32-bitmapBits)>>6] |= 1 << (h >> (32 - bitmapBits) & 63)
+		t.bits[h>>(32-bitmapBits)>>6&t.fold] |= 1 << (h >> (32 - bitmapBits) & 63)
 		t.bucket[h>>t.narrow+1]++
 	}
 	for i := range t.bucket[1:] {

@@ -34,20 +34,20 @@ func (t *gramTable) look(m *Matcher, value []byte) {
 		i = t.look1(m, value)
 	}
 	for ; i+t.width <= len(value); i += t.stride {
-		if t.bits.has(t.gram(value, i)) {
+		if t.bits.has(t.gram(value, i), t.fold) {
 			t.verify(m, value, i)
 		}
 	}
 }
 
 func (t *gramTable) look8(m *Matcher, value []byte) (i int) {
-	set := &t.bits
+	set, fold := &t.bits, t.fold
 	for ; i+16 <= len(value); i += 16 {
 		v := value[i : i+16]
-		if set.has(binary.LittleEndian.Uint32(v) | blank) {
+		if set.has(binary.LittleEndian.Uint32(v)|blank, fold) {
 			t.verify(m, value, i)
 		}
-		if set.has(binary.LittleEndian.Uint32(v[8:]) | blank) {
+		if set.has(binary.LittleEndian.Uint32(v[8:])|blank, fold) {
 			t.verify(m, value, i+8)
 		}
 	}
@@ -55,13 +55,13 @@ func (t *gramTable) look8(m *Matcher, value []byte) (i int) {
 }
 
 func (t *gramTable) look6(m *Matcher, value []byte) (i int) {
-	set := &t.bits
+	set, fold := &t.bits, t.fold
 	for ; i+12 <= len(value); i += 12 {
 		v := value[i : i+12]
-		if set.has(binary.LittleEndian.Uint32(v) | blank) {
+		if set.has(binary.LittleEndian.Uint32(v)|blank, fold) {
 			t.verify(m, value, i)
 		}
-		if set.has(binary.LittleEndian.Uint32(v[6:]) | blank) {
+		if set.has(binary.LittleEndian.Uint32(v[6:])|blank, fold) {
 			t.verify(m, value, i+6)
 		}
 	}
@@ -69,20 +69,20 @@ func (t *gramTable) look6(m *Matcher, value []byte) (i int) {
 }
 
 func (t *gramTable) look4(m *Matcher, value []byte) (i int) {
-	set := &t.bits
+	set, fold := &t.bits, t.fold
 	for ; i+16 <= len(value); i += 16 {
 		v := value[i : i+16]
 		x, y := binary.LittleEndian.Uint64(v)|blank<<32|blank, binary.LittleEndian.Uint64(v[8:])|blank<<32|blank
-		if set.has(uint32(x)) {
+		if set.has(uint32(x), fold) {
 			t.verify(m, value, i)
 		}
-		if set.has(uint32(x >> 32)) {
+		if set.has(uint32(x>>32), fold) {
 			t.verify(m, value, i+4)
 		}
-		if set.has(uint32(y)) {
+		if set.has(uint32(y), fold) {
 			t.verify(m, value, i+8)
 		}
-		if set.has(uint32(y >> 32)) {
+		if set.has(uint32(y>>32), fold) {
 			t.verify(m, value, i+12)
 		}
 	}
@@ -91,16 +91,16 @@ func (t *gramTable) look4(m *Matcher, value []byte) (i int) {
 
 // look2 takes three runs of two or three bytes out of eight.
 func (t *gramTable) look2(m *Matcher, value []byte) (i int) {
-	set, mask, blank := &t.bits, t.mask, t.blank
+	set, fold, mask, blank := &t.bits, t.fold, t.mask, t.blank
 	for ; i+8 <= len(value); i += 6 {
 		x := binary.LittleEndian.Uint64(value[i:])
-		if set.has(uint32(x)&mask | blank) {
+		if set.has(uint32(x)&mask|blank, fold) {
 			t.verify(m, value, i)
 		}
-		if set.has(uint32(x>>16)&mask | blank) {
+		if set.has(uint32(x>>16)&mask|blank, fold) {
 			t.verify(m, value, i+2)
 		}
-		if set.has(uint32(x>>32)&mask | blank) {
+		if set.has(uint32(x>>32)&mask|blank, fold) {
 			t.verify(m, value, i+4)
 		}
 	}
@@ -109,22 +109,22 @@ func (t *gramTable) look2(m *Matcher, value []byte) (i int) {
 
 // look1 takes five runs of two or three bytes out of eight.
 func (t *gramTable) look1(m *Matcher, value []byte) (i int) {
-	set, mask, blank := &t.bits, t.mask, t.blank
+	set, fold, mask, blank := &t.bits, t.fold, t.mask, t.blank
 	for ; i+8 <= len(value); i += 5 {
 		x := binary.LittleEndian.Uint64(value[i:])
-		if set.has(uint32(x)&mask | blank) {
+		if set.has(uint32(x)&mask|blank, fold) {
 			t.verify(m, value, i)
 		}
-		if set.has(uint32(x>>8)&mask | blank) {
+		if set.has(uint32(x>>8)&mask|blank, fold) {
 			t.verify(m, value, i+1)
 		}
-		if set.has(uint32(x>>16)&mask | blank) {
+		if set.has(uint32(x>>16)&mask|blank, fold) {
 			t.verify(m, value, i+2)
 		}
-		if set.has(uint32(x>>24)&mask | blank) {
+		if set.has(uint32(x>>24)&mask|blank, fold) {
 			t.verify(m, value, i+3)
 		}
-		if set.has(uint32(x>>32)&mask | blank) {
+		if set.has(uint32(x>>32)&mask|blank, fold) {
 			t.verify(m, value, i+4)
 		}
 	}
