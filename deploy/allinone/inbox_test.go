@@ -13,7 +13,7 @@ func TestWhatIsSentOpensAnIncident(t *testing.T) {
 	o := newOffice(t)
 	address := fmt.Sprintf("127.0.0.1:%d", freeLoopbackPort(t))
 	t.Setenv("INBOX_TOKEN", "a token that nobody guesses")
-	o.edit(o.file, "streams:\n", "streams:\n  - {name: inbox, index: sallyport-inbox, mapping: alertmanager, poll: 500ms, lag: 0}\n")
+	o.edit(o.file, "streams:\n", "streams:\n  - {name: inbox, index: sallyport-inbox, mapping: alertmanager, from: beginning, poll: 500ms, lag: 0}\n")
 	o.edit(o.file, "listen: 127.0.0.1:0", "listen: "+address+"\ninbox: {hooks: [{name: prometheus, kind: alertmanager, token: \"env:INBOX_TOKEN\"}]}")
 	o.up()
 	notice := `{"version":"4","receiver":"sallyport","externalURL":"http://am","alerts":[{"status":"firing","labels":{"alertname":"ManyFailedLogins","category":"security","instance":"web-07:9100"},

@@ -30,7 +30,9 @@ var staysEmpty = map[string]string{
 func TestWhatPrometheusSees(t *testing.T) {
 	o := newOffice(t)
 	worker := fmt.Sprintf("127.0.0.1:%d", freeLoopbackPort(t))
-	o.edit(o.file, "listen: 127.0.0.1:0", "listen: "+worker)
+	t.Setenv("INBOX_TOKEN", "a token that nobody guesses")
+	o.edit(o.file, "streams:\n", "streams:\n  - {name: inbox, index: sallyport-inbox, mapping: alertmanager, from: beginning, poll: 500ms, lag: 0}\n")
+	o.edit(o.file, "listen: 127.0.0.1:0", "listen: "+worker+"\ninbox: {hooks: [{name: prometheus, kind: alertmanager, token: \"env:INBOX_TOKEN\"}]}")
 	p := startPrometheus(t, worker)
 	up := o.up()
 	expectReady(t, worker)

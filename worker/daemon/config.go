@@ -170,7 +170,7 @@ func (c *Config) unreadInbox() config.Faults {
 	if len(c.Inbox.Hooks) == 0 || !c.has(RoleDetect) || slices.ContainsFunc(c.Detect.Streams, reads) {
 		return nil
 	}
-	return config.Faults{{Field: "inbox.hooks", Problem: "no stream reads what is sent", Mend: "add under streams: {name: inbox, index: " + opensearch.InboxIndex + ", mapping: alertmanager}"}}
+	return config.Faults{{Field: "inbox.hooks", Problem: "no stream reads what is sent", Mend: "add under streams: {name: inbox, index: " + opensearch.InboxIndex + ", mapping: alertmanager, from: beginning}"}}
 }
 
 func (t Times) validate() (faults config.Faults) {

@@ -1,5 +1,5 @@
 // Package inbox takes events that other systems send: Alertmanager's webhook, and any JSON that is signed. What was
-// stored is answered 2xx, and nothing else; from then on it is an event like any other: a stream over Index reads it, and
+// stored is answered 2xx, and nothing else; from then on it is an event like any other: a stream over the index sallyport-inbox reads it, and
 // rules match it.
 //
 // Reading order: config.go says who may send, sender.go how they prove it, alertmanager.go and object.go what becomes of
@@ -55,7 +55,8 @@ const (
 	outcomeLater   = "later"   // 503: to be sent again
 )
 
-// New opens the hooks of a config; state is where events are kept.
+// New opens the hooks of a config; state is where events are kept. It makes the index, so that the stream over it is no stream of
+// nothing before the first message.
 func New(ctx context.Context, c Config, state *opensearch.Client, registry prometheus.Registerer, log *slog.Logger, now func() time.Time) (*Inbox, error) {
 	i := &Inbox{
 		hooks: map[string]*hook{}, state: state, log: log, now: now, room: make(chan struct{}, maxAtOnce),
@@ -75,6 +76,9 @@ func New(ctx context.Context, c Config, state *opensearch.Client, registry prome
 		for _, is := range []string{"new", "known", "wrong"} {
 			i.events.WithLabelValues(hook.Name, is)
 		}
+	}
+	if err := state.CreateIndex(ctx, opensearch.InboxIndex, struct{}{}); err != nil {
+		return nil, fmt.Errorf("inbox: %w", err)
 	}
 	return i, nil
 }
