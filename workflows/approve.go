@@ -183,17 +183,21 @@ func (a *asking) project(ctx workflow.Context, id string) {
 		defer func() { a.showing-- }()
 		for {
 			over := a.find(id).Outcome != ""
-			a.show(ctx, id)
-			if over || a.awaitChange(ctx, id) != nil {
+			shown := a.show(ctx, id)
+			if over || a.awaitChange(ctx, id, shown) != nil {
 				return
 			}
 		}
 	})
 }
 
-// awaitChange waits until the request looks otherwise than its card; for a minute only when the card could not be shown.
-func (a *asking) awaitChange(ctx workflow.Context, id string) error {
+// awaitChange waits until the request looks otherwise than its card, which it may already: who decides at once does so while
+// the card is on its way. A card that could not be shown is left alone for a minute.
+func (a *asking) awaitChange(ctx workflow.Context, id string, shown bool) error {
 	changed := func() bool { return a.find(id).Shown != looks(a.find(id)) }
+	if changed() && shown && workflow.GetVersion(ctx, "a card that is late follows at once", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		return nil
+	}
 	if changed() {
 		return workflow.NewTimerWithOptions(ctx, time.Minute, workflow.TimerOptions{Summary: "ask people again: " + id}).Get(ctx, nil)
 	}
@@ -203,12 +207,12 @@ func (a *asking) awaitChange(ctx workflow.Context, id string) error {
 // looks is what a card shows of a request that changes.
 func looks(r *Request) string { return fmt.Sprint(len(r.Decisions), r.Reminded, r.Outcome) }
 
-// show brings the card to the newest revision, unless it is there.
-func (a *asking) show(ctx workflow.Context, id string) {
+// show brings the card to the revision that is the newest when it begins, and reports whether people have it.
+func (a *asking) show(ctx workflow.Context, id string) bool {
 	r := a.find(id)
 	now, reminder := looks(r), r.Reminded && !r.Nudged && r.Outcome == ""
 	if r.Shown == now {
-		return
+		return true
 	}
 	r.Revision++
 	card := a.card(r)
@@ -218,13 +222,14 @@ func (a *asking) show(ctx workflow.Context, id string) {
 	a.posting--
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("people not asked", "request", id, "error", err)
-		return
+		return false
 	}
 	r = a.find(id) // others may have been added meanwhile
 	r.Shown, r.Nudged = now, r.Nudged || reminder
 	if posted.TS != "" {
 		r.Card = posted
 	}
+	return true
 }
 
 // pending are the requests that wait.

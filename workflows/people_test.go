@@ -122,6 +122,28 @@ func TestSilenceIsAskedOnceMore(t *testing.T) {
 	}
 }
 
+// Who decides while the card is on its way sees it follow at once.
+func TestADecisionIsFasterThanTheCard(t *testing.T) {
+	w := newWorld(t, planOf(only(block("wazuh", soar.Ask, 4*time.Hour))))
+	got, decided := &answer{}, make(chan time.Time, 1)
+	w.board.meanwhile = func() {
+		w.env.RegisterDelayedCallback(func() { w.decide(got, "ana", "wazuh"); decided <- w.env.Now() }, 0)
+		at := <-decided
+		w.board.meanwhile = func() {
+			if late := w.env.Now().Sub(at); late > 10*time.Second {
+				t.Errorf("the card follows %s after the decision", late)
+			}
+		}
+	}
+	w.attacked(time.Second, bare)
+
+	w.plays(2 * day)
+
+	if cards := w.board.shown("wazuh"); got.outcome != soar.Approved || len(cards) != 2 || cards[1].Outcome != soar.Approved {
+		t.Errorf("%q, %v; cards %+v", got.outcome, got.refused(), cards)
+	}
+}
+
 // The first of two approves after the reminder: the card says so, and reminds nobody again.
 func TestALateApprovalRemindsNobody(t *testing.T) {
 	w := newWorld(t, twoPeople(), planOf(only(block("wazuh", soar.Ask, 4*time.Hour))))

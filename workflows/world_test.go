@@ -209,12 +209,19 @@ type board struct {
 	mu    sync.Mutex
 	cards []activities.Card
 	told  []activities.Message
+
+	meanwhile func() // what happens while the next card is on its way
 }
 
 func (b *board) ask(_ context.Context, c activities.Card) (activities.CardRef, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.cards = append(b.cards, c)
+	meanwhile := b.meanwhile
+	b.meanwhile = nil
+	b.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile()
+	}
 	return activities.CardRef{Channel: "C1", TS: fmt.Sprint("card-", c.Request)}, nil
 }
 
