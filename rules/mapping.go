@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // Mapping says what a stream's events hold: the names and types that native rules see, and which of them tell the
@@ -32,6 +33,9 @@ type Mapping struct {
 	Techniques  []string `yaml:"techniques"`
 	CVEs        []string `yaml:"cves"`
 	Summary     []string `yaml:"summary"`
+
+	// Sigma is nil for a mapping of native names alone.
+	Sigma *Taxonomy `yaml:"sigma"`
 }
 
 // Field is where a name lies in the event, and its type: string, int, float, bool or list (of strings).
@@ -64,6 +68,12 @@ func (l *loader) readMappings(source fs.FS) {
 			l.refuse(name, 1, wrong, "declare it under fields, with a type string, int, float, bool or list")
 			continue
 		}
+		if made.Sigma != nil {
+			if wrong, key := made.Sigma.check(); wrong != "" {
+				l.refuse(name, sigmaLine(source, name, key), wrong, "correct it below sigma:")
+				continue
+			}
+		}
 		l.library.mappings[made.ID] = made
 	}
 }
@@ -78,6 +88,25 @@ func (l *loader) readLists(source fs.FS) {
 		}
 		l.lists[strings.TrimSuffix(strings.TrimPrefix(name, "lists/"), ".yaml")] = values
 	}
+}
+
+// sigmaLine is where a key of a mapping's part sigma stands.
+func sigmaLine(source fs.FS, name, key string) int {
+	text, err := fs.ReadFile(source, name)
+	if err != nil {
+		return 1
+	}
+	trees, err := document.Read(text)
+	if err != nil || len(trees) == 0 {
+		return 1
+	}
+	part := trees[0].Child("sigma")
+	for i, at := range part.Keys {
+		if at.Text == key {
+			return part.Keys[i].Line
+		}
+	}
+	return part.Line
 }
 
 func readStrict(source fs.FS, name string, into any) error {

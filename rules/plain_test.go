@@ -22,7 +22,11 @@ func (p *plain) match(source []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	shaped := newShape(root)
+	named := ""
+	if p.mapping != nil {
+		named = p.mapping.ID
+	}
+	shaped := newShape(root, p.library.shapes, named)
 	mapping := p.mapping
 	if mapping == nil {
 		mapping = p.library.mappings[shaped.mapping]
@@ -65,8 +69,19 @@ func (p *plain) route(shaped *shape) []int {
 
 func classOf(s *shape, auto bool) logsource.Class {
 	channel, id := s.word("Channel"), s.word("EventID")
-	if id != "" && (channel != "" || s.mapping != "wazuh4") { // a Windows event, even if it does not name its channel
+	windows := s.sigma == nil || s.sigma.Windows
+	if windows && id != "" && channel != "" {
 		return logsource.Windows(channel, id)
+	}
+	if s.sigma != nil {
+		for _, source := range s.sigma.Sources {
+			if s.tells(source.When) {
+				return source.Class
+			}
+		}
+	}
+	if windows && id != "" { // a Windows event, even if it does not name its channel
+		return logsource.Windows("", id)
 	}
 	if s.root["eventSource"] != nil && s.root["eventName"] != nil {
 		return logsource.CloudTrail
@@ -78,12 +93,6 @@ func classOf(s *shape, auto bool) logsource.Class {
 		if s.root[mark] != nil {
 			return logsource.Windows("", "")
 		}
-	}
-	if s.mapping == "wazuh4" {
-		if known, ok := logsource.Decoder(s.path("decoder.name")); ok {
-			return known
-		}
-		return logsource.Class{None: true}
 	}
 	return logsource.Class{Any: auto, None: !auto}
 }

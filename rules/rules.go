@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/content"
 	"github.com/sallyport-soar/sallyport/rules/engine"
+	"github.com/sallyport-soar/sallyport/rules/logsource"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
 
@@ -27,7 +28,8 @@ type Library struct {
 	native   []*Native
 	sigma    []sigmaRule
 	mappings map[string]*Mapping
-	program  *engine.Program // of native, then sigma
+	shapes   []*logsource.Shape // of mappings
+	program  *engine.Program    // of native, then sigma
 	lists    map[string][]string
 	filters  []*sigma.Filter
 
@@ -138,7 +140,8 @@ func (l *loader) compile() {
 	for _, rule := range l.library.sigma {
 		all = append(all, engine.Rule{Detection: rule.Detection, Filters: rule.Filters, Product: rule.Product, Category: rule.Category, Service: rule.Service})
 	}
-	program, refused := engine.Compile(all, l.lists)
+	l.library.shapes = l.library.taxonomies()
+	program, refused := engine.Compile(all, l.lists, l.library.shapes...)
 	l.library.program = program
 	for _, fault := range refused {
 		file := l.library.sigma[fault.Rule-len(l.library.native)].File

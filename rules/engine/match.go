@@ -18,6 +18,7 @@ type Matcher struct {
 	scanner
 	program *Program
 	mapping string // of the stream, "" to tell it by each event's shape
+	table   int    // of that mapping, -1 if it has none
 	shape   shape
 	key     []byte
 	classes map[string]*class
@@ -48,7 +49,7 @@ type found struct {
 // NewMatcher returns a matcher for a stream of that mapping; "" tells each event's mapping by its shape.
 func (p *Program) NewMatcher(mapping string) *Matcher {
 	m := &Matcher{
-		program: p, mapping: mapping, classes: map[string]*class{},
+		program: p, mapping: mapping, table: slices.IndexFunc(p.layout.taxonomies, func(t *taxonomy) bool { return t.of.ID == mapping }), classes: map[string]*class{},
 		truth: make([]uint32, len(p.tests)), automata: make([]*automaton, len(p.tests)), marked: make([]uint32, len(p.rules)), found: make([]found, len(p.layout.fields)),
 	}
 	m.scanner = scanner{tree: p.layout.tree, at: make([]int32, len(p.layout.tree.nodes)), names: newNames()}
