@@ -109,11 +109,39 @@ func (s *shape) put(section any) {
 // sections puts the section of that name, or all others.
 func (s *shape) sections(all map[string]any, name string, that bool) {
 	for _, section := range inOrder(all) {
-		if (strings.ToLower(section) == name) == that {
+		switch {
+		case (strings.ToLower(section) == name) != that:
+		case that:
 			s.put(all[section])
+		default:
+			s.put(undoubled(all[section]))
 		}
 	}
 }
+
+// undoubled takes one level of escapes off the texts of a value: Wazuh 4 writes C:\\Windows for C:\Windows in all sections
+// of data.win but system.
+func undoubled(value any) any {
+	switch value := value.(type) {
+	case string:
+		return levelOff.Replace(value)
+	case []any:
+		made := make([]any, 0, len(value))
+		for _, element := range value {
+			made = append(made, undoubled(element))
+		}
+		return made
+	case map[string]any:
+		made := map[string]any{}
+		for name, element := range value {
+			made[name] = undoubled(element)
+		}
+		return made
+	}
+	return value
+}
+
+var levelOff = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
 
 func (s *shape) alias(from, to string) {
 	if value, ok := s.windows[from]; ok {

@@ -70,6 +70,11 @@ var everyShape = map[string]seen{
 		`{"rule":{"id":"1"},"agent":{"id":"001"},"data":{"win":{"system":{"channel":"Microsoft-Windows-Sysmon/Operational","eventID":"1"},"eventdata":{"image":"C:\\\\Windows\\\\System32\\\\whoami.exe"}}}}`,
 		`{"rule":{"id":"1"},"agent":{"id":"001"},"data":{"win":{"system":{"channel":"Microsoft-Windows-Sysmon/Operational","eventID":"1"},"eventdata":{"parentImage":"C:\\\\Windows\\\\System32\\\\whoami.exe"}}}}`,
 	},
+	"Wazuh 4, which escapes event data twice": {
+		"wazuh4", "product: windows, category: process_creation", `Image: 'C:\Windows\System32\cmd.exe'` + "\n    CommandLine|contains: '\"C:\\Temp\\x.exe\" /c \\\\\\srv\\share'\n    CommandLine|re: '^\"C:.Temp'",
+		`{"rule":{"id":"1"},"agent":{"id":"001"},"data":{"win":{"system":{"channel":"Microsoft-Windows-Sysmon/Operational","eventID":"1"},"eventdata":{"image":"C:\\\\Windows\\\\System32\\\\cmd.exe","commandLine":"\\\"C:\\\\Temp\\\\x.exe\\\" /c \\\\\\\\srv\\\\share"}}}}`,
+		`{"rule":{"id":"1"},"agent":{"id":"001"},"data":{"win":{"system":{"channel":"Microsoft-Windows-Sysmon/Operational","eventID":"1"},"eventdata":{"image":"C:\\\\Windows\\\\cmd.exe","commandLine":"\\\"C:\\\\Temp\\\\x.exe\\\" /c \\\\\\\\srv\\\\share"}}}}`,
+	},
 	"Wazuh 4, auditd": {
 		"wazuh4", "product: linux, service: auditd", "type: EXECVE\n    a0: truncate\n    a1|contains: -s",
 		`{"rule":{"id":"80792"},"agent":{"id":"001"},"decoder":{"name":"auditd"},"data":{"audit":{"type":"EXECVE","exe":"/usr/bin/truncate","execve":{"a0":"truncate","a1":"-s"}}}}`,

@@ -146,8 +146,9 @@ func (l *layout) wazuh(win int32, name string) []place {
 
 func (l *layout) sections(win int32, name string) []place {
 	t := l.tree
-	system := t.folded(win, "system")
-	return []place{{t.folded(t.rest(win), name), -1, false, false}, {t.folded(system, name), system, false, false}}
+	system, data := t.folded(win, "system"), t.folded(t.rest(win), name)
+	t.nodes[data].doubled = true
+	return []place{{data, -1, false, false}, {t.folded(system, name), system, false, false}}
 }
 
 func newLayout(mappings []*logsource.Shape) *layout {

@@ -162,19 +162,13 @@ func (m *Matcher) canonical(v *value) []byte {
 func (m *Matcher) siftSpan(s *sieve, f *filter, i int) {
 	span := &m.spans[i]
 	switch {
+	case m.tree.nodes[span.node].doubled:
+		m.siftDoubled(s, f, span)
 	case span.kind == kindObject || span.kind == kindArray:
 		from := len(m.values)
 		m.gather(int(span.start))
 		for k := from; k < len(m.values); k++ {
-			v := &m.values[k]
-			text := v.raw
-			if !v.simple {
-				text = m.canonical(v)
-				if f.odd != nil {
-					f.odd.look(m, s, text)
-				}
-			}
-			m.siftValue(s, f, text, v.kind)
+			m.siftGathered(s, f, &m.values[k])
 		}
 		for _, p := range f.present { // also an empty list is there
 			m.wake(s, p)
@@ -189,6 +183,17 @@ func (m *Matcher) siftSpan(s *sieve, f *filter, i int) {
 	default:
 		m.siftValue(s, f, m.in[span.start:span.end], span.kind)
 	}
+}
+
+func (m *Matcher) siftGathered(s *sieve, f *filter, v *value) {
+	text := v.raw
+	if !v.simple {
+		text = m.canonical(v)
+		if f.odd != nil {
+			f.odd.look(m, s, text)
+		}
+	}
+	m.siftValue(s, f, text, v.kind)
 }
 
 func (m *Matcher) siftValue(s *sieve, f *filter, text []byte, kind byte) {

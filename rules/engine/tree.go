@@ -16,12 +16,13 @@ type tree struct {
 
 // node is one place. Places that only lead on hold no value that a rule sees.
 type node struct {
-	inner  bool  // edges lead on from here
-	lists  bool  // a list here stands for its elements
-	many   bool  // several names lead here
-	blind  int32 // where edges by names in lower case begin, -1 if there are none
-	spaced int32 // where edges by names without their spaces begin, -1 if there are none
-	any    int32 // where every other name leads, -1 if nowhere
+	inner   bool  // edges lead on from here
+	lists   bool  // a list here stands for its elements
+	many    bool  // several names lead here
+	doubled bool  // values here are escaped once more than JSON asks
+	blind   int32 // where edges by names in lower case begin, -1 if there are none
+	spaced  int32 // where edges by names without their spaces begin, -1 if there are none
+	any     int32 // where every other name leads, -1 if nowhere
 }
 
 type edge struct {

@@ -61,6 +61,11 @@ func (m *Matcher) resolve(field int32) *found {
 		} else {
 			m.collect(at)
 		}
+		if m.tree.nodes[p.node].doubled {
+			for k := int(f.from); k < len(m.values); k++ {
+				m.undouble(&m.values[k])
+			}
+		}
 		break
 	}
 	m.found[field].to = int32(len(m.values))
@@ -188,7 +193,11 @@ func (m *Matcher) word(field int32, in shape) []byte {
 		for m.spans[at].prev >= 0 {
 			at = m.spans[at].prev
 		}
-		return m.firstText(int(m.spans[at].start), m.spans[at])
+		text := m.firstText(int(m.spans[at].start), m.spans[at])
+		if m.tree.nodes[p.node].doubled {
+			text = undoubled(nil, text)
+		}
+		return text
 	}
 	return nil
 }
