@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/goccy/go-yaml"
@@ -283,21 +282,6 @@ func address(text string) string {
 		return ""
 	}
 	return made.Unmap().String()
-}
-
-var layouts = []string{"2006-01-02T15:04:05.999999999-0700", time.RFC3339Nano, "2006-01-02 15:04:05.999999999"}
-
-func timeOf(m *Mapping, s *shape) time.Time {
-	for _, name := range m.Time {
-		for _, text := range m.values(s, name) {
-			for _, layout := range layouts {
-				if at, err := time.Parse(layout, text); err == nil {
-					return at.UTC()
-				}
-			}
-		}
-	}
-	return time.Time{}
 }
 
 // complete joins what the rule says with what the event says.
