@@ -21,7 +21,8 @@ type shape struct {
 	windows map[string]any   // fields by name in lower case; nil for a flat event
 }
 
-// newShape recognises an event. named is the mapping that was named for the stream, "" to tell it by the marks of shapes.
+// newShape recognises an event. named is the mapping that was named for the stream: if it says something to Sigma rules,
+// it counts whatever the event looks like.
 func newShape(root map[string]any, shapes []*logsource.Shape, named string) *shape {
 	s := &shape{root: root}
 	if event, ok := root["Event"].(map[string]any); ok {
@@ -46,12 +47,9 @@ func newShape(root map[string]any, shapes []*logsource.Shape, named string) *sha
 			break
 		}
 	}
-	if named != "" {
-		s.sigma = nil
-		for _, of := range shapes {
-			if of.ID == named {
-				s.sigma = of
-			}
+	for _, of := range shapes {
+		if of.ID == named {
+			s.sigma = of
 		}
 	}
 	return s

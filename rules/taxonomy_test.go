@@ -201,9 +201,9 @@ func TestARuleOfTheTaxonomyMatchesEveryShape(t *testing.T) {
 			}
 		}
 	}
-	for _, id := range Mappings() {
-		if !served[id] {
-			t.Errorf("mapping %s has no case", id)
+	for _, shape := range library.shapes {
+		if !served[shape.ID] {
+			t.Errorf("mapping %s has no case", shape.ID)
 		}
 	}
 }
@@ -298,6 +298,32 @@ func TestOnesOwnMappingIsTriedBeforeTheShippedOnes(t *testing.T) {
 	}
 	if got := library.Serving("door", "", ""); !slices.Equal(got, []string{"door"}) {
 		t.Error(got)
+	}
+}
+
+// TestANamedMappingCountsUnlessItSaysNothingToSigma: an event that looks like Wazuh's, in streams of four mappings.
+func TestANamedMappingCountsUnlessItSaysNothingToSigma(t *testing.T) {
+	library, report := Load(fstest.MapFS{
+		"mappings/names.yaml": {Data: []byte("id: names\nfields: {a: {path: a, type: string}}\n")},
+		"linux.yml":           {Data: []byte(seen{source: "product: linux, service: sshd", detection: "src_ip: 203.0.113.5"}.rule(1))},
+		"web.yml":             {Data: []byte(seen{source: "category: webserver", detection: "src_ip: 203.0.113.6"}.rule(2))},
+	})
+	if len(report.Refused) > 0 {
+		t.Fatal(report.Refused)
+	}
+	event := []byte(`{"rule":{"id":"1"},"agent":{"id":"001"},"decoder":{"name":"sshd"},"data":{"srcip":"203.0.113.5"},"source":{"ip":"203.0.113.6"},"event":{"dataset":"nginx.access"}}`)
+	for mapping, want := range map[string]string{Auto: "case-1", "wazuh4": "case-1", "names": "case-1", "ecs": "case-2", "zeek": ""} {
+		matcher, err := library.For(mapping)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := fast(matcher, event)
+		if got := strings.Join(ids, " "); got != want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", mapping, got, err, want)
+		}
+		if _, difference := agree(matcher, &plain{library: library, mapping: library.mappings[mapping]}, event); difference != "" {
+			t.Errorf("%s: %s", mapping, difference)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ type Matcher struct {
 	scanner
 	program *Program
 	mapping string // of the stream, "" to tell it by each event's shape
-	table   int    // of that mapping, -1 if it has none
+	table   int    // of that mapping, -1 if it has none: then each event is recognised
 	shape   shape
 	key     []byte
 	classes map[string]*class

@@ -36,8 +36,8 @@ func (m *Matcher) structure() shape {
 func (m *Matcher) route() *class {
 	l := m.program.layout
 	mapping, at := m.mapping, m.table
-	if mapping == "" {
-		if at = m.recognise(); at >= 0 {
+	if at < 0 {
+		if at = m.recognise(); at >= 0 && mapping == "" {
 			mapping = l.taxonomies[at].of.ID
 		}
 	}
