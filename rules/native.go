@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -72,12 +73,12 @@ func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 	}
 	mapping := l.library.mappings[rule.Mapping]
 	if mapping == nil {
-		wrong("mapping", "no mapping is named "+rule.Mapping, "name a file of mappings/")
+		wrong("mapping", "no mapping is named "+rule.Mapping, nearest("name a file of mappings/", rule.Mapping, slices.Sorted(maps.Keys(l.library.mappings))))
 		return nil, faults
 	}
 	for _, entity := range rule.Entity {
 		if _, ok := mapping.Fields[entity.Field]; !ok {
-			wrong("entity", "mapping "+rule.Mapping+" has no field "+entity.Field, "use one that it declares")
+			wrong("entity", "mapping "+rule.Mapping+" has no field "+entity.Field, nearest("use one that it declares", entity.Field, slices.Sorted(maps.Keys(mapping.Fields))))
 		}
 	}
 	seen := map[bool]bool{}
@@ -94,7 +95,7 @@ func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 		if errors.As(err, &placed) {
 			line, said = line+max(0, placed.Line-1), placed.Message
 		}
-		faults = append(faults, Fault{File: name, Line: line, Text: said, Mend: "use the fields that mapping " + rule.Mapping + " declares, or raw(\"a.b\")"})
+		faults = append(faults, Fault{File: name, Line: line, Text: said, Mend: mapping.mend(rule.Condition, said)})
 	}
 	rule.program = program
 	rule.says = Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: rule.Level, Version: version(text), Author: rule.Author, Licence: rule.Licence}, Opens: rule.Opens}
