@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-soar/sallyport/rules/content"
 	"github.com/sallyport-soar/sallyport/rules/engine"
 	"github.com/sallyport-soar/sallyport/rules/logsource"
+	"github.com/sallyport-soar/sallyport/rules/pipeline"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
 
@@ -32,6 +33,7 @@ type Library struct {
 	program  *engine.Program    // of native, then sigma
 	lists    map[string][]string
 	filters  []*sigma.Filter
+	pipes    []*pipeline.Pipeline
 
 	// Correlations are read and kept; nothing evaluates them here.
 	Correlations []sigma.Correlation
@@ -45,11 +47,11 @@ type sigmaRule struct {
 }
 
 // notRules are the folders of a source that hold something else.
-var notRules = []string{"plans", "policies", "hunts", "mappings", "lists"}
+var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "pipelines"}
 
 // Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
-// the same id. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
-// refused rule leaves the others loaded.
+// the same id. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them; Sigma
+// rules of all sources go through pipelines/*.yaml (or .yml) of all sources first. A refused rule leaves the others loaded.
 func Load(sources ...fs.FS) (*Library, *Report) { return load(nil, sources...) }
 
 // load keeps of the library before what stood in files that are refused now.
@@ -61,6 +63,7 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	for _, source := range append([]fs.FS{content.Files}, sources...) {
 		l.readLists(source)
 		l.readMappings(source)
+		l.readPipelines(source)
 	}
 	if before != nil {
 		l.keepData(before)
@@ -80,7 +83,7 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	}
 	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
 	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
-	l.library.lists, l.library.filters = l.lists, l.filters
+	l.library.lists, l.library.filters, l.library.pipes = l.lists, l.filters, l.pipelines
 	l.compile()
 	return l.library, report
 }
@@ -120,6 +123,11 @@ func (l *loader) keepData(before *Library) {
 		name := strings.TrimSuffix(path.Base(fault.File), ".yaml")
 		if list, ok := before.lists[name]; ok && path.Dir(fault.File) == "lists" {
 			l.lists[name] = list
+		}
+		for _, pipe := range before.pipes {
+			if pipe.File == fault.File && !slices.Contains(l.pipelines, pipe) {
+				l.pipelines = append(l.pipelines, pipe)
+			}
 		}
 		if path.Dir(fault.File) == "mappings" {
 			for id, mapping := range before.mappings {
@@ -171,6 +179,9 @@ type loader struct {
 	native  map[string]*Native
 	sigma   map[string]sigmaRule
 	filters []*sigma.Filter
+
+	pipelines []*pipeline.Pipeline
+	joined    *pipeline.Set // of pipelines, once they are read
 }
 
 // join does what needs all files: filters narrow their rules, and correlations need theirs.
@@ -229,7 +240,7 @@ func (l *loader) readRule(name string, text []byte) {
 		}
 		return
 	}
-	file := sigma.Parse(name, text, l.lists)
+	file := sigma.Parse(name, text, l.lists, l.rewrite)
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
 	l.library.Correlations = append(l.library.Correlations, file.Correlations...)
