@@ -11,7 +11,7 @@ func TestAConditionThatDoesNotCompileSaysWhatWasMeant(t *testing.T) {
 	const events = "events:\n  - {name: a, match: true, event: {}}\n  - {name: b, match: false, event: {}}\n"
 	for condition, mend := range map[string]string{
 		`rule_idd == "1"`:                   "did you mean rule_id?",
-		`agent_nmae == "x"`:                 "did you mean agent_name?",
+		`agent_namee == "x"`:                "did you mean agent_name?",
 		`witin(srcip, "10.0.0.0/8")`:        "did you mean within?",
 		`nothing_like_it == "1"`:            `use the fields that mapping wazuh4 declares, or raw("a.b")`,
 		`rule_level == "10"`:                "compare each field with a value of its type: rule_level is an int (== 1)",

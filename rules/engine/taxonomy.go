@@ -116,12 +116,7 @@ func (m *Matcher) answer(q *question, in shape) byte {
 // recognise returns the table by whose marks the event is known, -1 if there is none.
 func (m *Matcher) recognise() int {
 	return slices.IndexFunc(m.program.layout.taxonomies, func(t *taxonomy) bool {
-		for _, marks := range t.marks {
-			if m.marksHold(marks) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(t.marks, m.marksHold)
 	})
 }
 

@@ -33,31 +33,36 @@ func readItem(key, value *document.Node) *item {
 
 // groups reads a selection. ok is false for one that no rule may have.
 func groups(tree *document.Node) (all []group, ok bool) {
-	switch tree.Kind {
-	case document.Mapping:
+	if tree.Kind == document.Mapping {
 		var made group
 		for i, key := range tree.Keys {
 			made = append(made, readItem(key, tree.Kids[i]))
 		}
 		return []group{made}, !slices.ContainsFunc(tree.Kids, func(kid *document.Node) bool { return !scalarOrList(kid) })
-	case document.List:
-		var words *item
-		ok = true
-		for _, kid := range tree.Kids {
-			if kid.Kind != document.Mapping && kid.Kind != document.List {
-				if words == nil {
-					words = &item{list: true, bare: true, key: kid, ids: map[string]bool{}}
-					all = append(all, group{words})
-				}
-				words.values = append(words.values, kid)
-				continue
-			}
-			inner, fine := groups(kid)
-			all, ok = append(all, inner...), ok && fine
-		}
-		return all, ok
+	}
+	if tree.Kind == document.List {
+		return listed(tree.Kids)
 	}
 	return []group{{{values: []*document.Node{tree}, bare: true, key: tree, ids: map[string]bool{}}}}, true
+}
+
+// listed are the groups of a list. The keywords in it are one item.
+func listed(kids []*document.Node) (all []group, ok bool) {
+	var words *item
+	ok = true
+	for _, kid := range kids {
+		if kid.Kind == document.Mapping || kid.Kind == document.List {
+			inner, fine := groups(kid)
+			all, ok = append(all, inner...), ok && fine
+			continue
+		}
+		if words == nil {
+			words = &item{list: true, bare: true, key: kid, ids: map[string]bool{}}
+			all = append(all, group{words})
+		}
+		words.values = append(words.values, kid)
+	}
+	return all, ok
 }
 
 // clone is an item that can be changed without the other.
@@ -124,8 +129,8 @@ func (i *item) texts() bool {
 // text is a value as it is compared, with the wildcards that contains, startswith and endswith stand for; false if it is
 // no text.
 func (i *item) text(value *document.Node) (text, bool) {
-	part := i.has("contains") || i.has("endswith") || i.has("startswith")
-	if value.Kind != document.Text && !(value.Kind == document.Number && part) || !i.texts() {
+	number := value.Kind == document.Number && (i.has("contains") || i.has("endswith") || i.has("startswith"))
+	if value.Kind != document.Text && !number || !i.texts() {
 		return nil, false
 	}
 	made := read(value.Text)

@@ -17,52 +17,94 @@ const source = "{product: 'windows', category: 'process_creation'}"
 
 func TestWhatATransformationMakesOfARule(t *testing.T) {
 	for name, c := range map[string]struct{ steps, detection, want string }{
-		"a name": {"- {type: field_name_mapping, mapping: {Image: process.executable}}", `{s: {Image|endswith: '\a.exe', User: x}, condition: s}`,
-			source + ` {s: {process.executable|endswith: '\a.exe', User: 'x'}, condition: 's'}`},
-		"several names": {"- {type: field_name_mapping, mapping: {A: [a, b], B: [c, d]}}", `{s: {A: 1, B|contains|all: [x, y]}, condition: s}`,
-			source + ` {s: [{a: 1, c|contains|all: ['x', 'y']}, {a: 1, d|contains|all: ['x', 'y']}, {b: 1, c|contains|all: ['x', 'y']}, {b: 1, d|contains|all: ['x', 'y']}], condition: 's'}`},
-		"in a list of selections": {"- {type: field_name_mapping, mapping: {A: [a, b]}}", `{s: [{A: 1}, word, {B: 2}], condition: s}`,
-			source + ` {s: [{a: 1}, {b: 1}, 'word', {B: 2}], condition: 's'}`},
-		"a field that another names": {"- {type: field_name_mapping, mapping: {A: a, B: b}}", `{s: {A|fieldref: B}, condition: s}`,
-			source + ` {s: {a|fieldref: 'b'}, condition: 's'}`},
-		"a prefix for a prefix": {"- {type: field_name_prefix_mapping, mapping: {win.: windows., win: w}}", `{s: {win.a: 1, winb: 2, c: 3}, condition: s}`,
-			source + ` {s: {windows.a: 1, wb: 2, c: 3}, condition: 's'}`},
-		"prefix and suffix": {"- {type: field_name_prefix, prefix: p.}\n- {type: field_name_suffix, suffix: .s}", `{s: {a: 1}, k: [word], condition: s or k}`,
-			source + ` {s: {p.a.s: 1}, k: ['word'], condition: 's or k'}`},
-		"only some fields": {"- {type: field_name_prefix, prefix: p., field_name_conditions: [{type: include_fields, mode: re, fields: ['^Im']}]}", `{s: {Image: 1, User: 2}, condition: s}`,
-			source + ` {s: {p.Image: 1, User: 2}, condition: 's'}`},
-		"all but some fields": {"- {type: field_name_prefix, prefix: p., field_name_conditions: [{type: exclude_fields, fields: [Image]}]}", `{s: {Image: 1, User: 2}, condition: s}`,
-			source + ` {s: {Image: 1, p.User: 2}, condition: 's'}`},
-		"an item goes": {"- {type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [EventID]}]}", `{s: {EventID: 1, Image: a}, condition: s}`,
-			source + ` {s: {Image: 'a'}, condition: 's'}`},
-		"a condition comes": {"- {type: add_condition, name: idx, conditions: {index: [a, b], from: '$product-${category}'}, template: true}", `{s: {a: 1}, condition: s or not s}`,
-			source + ` {s: {a: 1}, idx: {index: ['a', 'b'], from: 'windows-process_creation'}, condition: 'idx and (s or not s)'}`},
-		"a condition against": {"- {type: add_condition, conditions: {lab: true}, negated: true}", `{s: {a: 1}, condition: s}`,
-			source + ` {s: {a: 1}, _cond_1: {lab: true}, condition: 'not _cond_1 and (s)'}`},
-		"another log source": {"- {type: change_logsource, product: windows, service: sysmon}", `{s: {a: 1}, condition: s}`,
-			`{product: 'windows', service: 'sysmon'} {s: {a: 1}, condition: 's'}`},
-		"a text": {`- {type: replace_string, regex: '^\*\\([a-z]+)', replacement: '\g<1>/\1$'}`, `{s: {a|endswith: '\cmd.exe', b: 5}, condition: s}`,
-			source + ` {s: {a: 'cmd/cmd$.exe', b: 5}, condition: 's'}`},
-		"between wildcards": {`- {type: replace_string, regex: '[*e]', replacement: '*', skip_special: true}`, `{s: {a: 'h*e\*'}, condition: s}`,
-			source + ` {s: {a: 'h*\*\*'}, condition: 's'}`},
-		"between wildcards, and new ones": {`- {type: replace_string, regex: 'e', replacement: '*', skip_special: true, interpret_special: true}`, `{s: {a: 'h?e'}, condition: s}`,
-			source + ` {s: {a: 'h?*'}, condition: 's'}`},
-		"one for several": {"- {type: map_string, mapping: {'*x*': [y, 'z*'], q: r}}", `{s: {a|contains: x, b: [q, s]}, condition: s}`,
-			source + ` {s: {a: ['y', 'z*'], b: ['r', 's']}, condition: 's'}`},
-		"a case": {"- {type: case, method: upper}", `{s: {a|cased|startswith: 'ab\\', b|re: x}, condition: s}`,
-			source + ` {s: {a|cased: 'AB\\*', b|re: 'x'}, condition: 's'}`},
+		"a name": {
+			"- {type: field_name_mapping, mapping: {Image: process.executable}}", `{s: {Image|endswith: '\a.exe', User: x}, condition: s}`,
+			source + ` {s: {process.executable|endswith: '\a.exe', User: 'x'}, condition: 's'}`,
+		},
+		"several names": {
+			"- {type: field_name_mapping, mapping: {A: [a, b], B: [c, d]}}", `{s: {A: 1, B|contains|all: [x, y]}, condition: s}`,
+			source + ` {s: [{a: 1, c|contains|all: ['x', 'y']}, {a: 1, d|contains|all: ['x', 'y']}, {b: 1, c|contains|all: ['x', 'y']}, {b: 1, d|contains|all: ['x', 'y']}], condition: 's'}`,
+		},
+		"in a list of selections": {
+			"- {type: field_name_mapping, mapping: {A: [a, b]}}", `{s: [{A: 1}, word, {B: 2}], condition: s}`,
+			source + ` {s: [{a: 1}, {b: 1}, 'word', {B: 2}], condition: 's'}`,
+		},
+		"a field that another names": {
+			"- {type: field_name_mapping, mapping: {A: a, B: b}}", `{s: {A|fieldref: B}, condition: s}`,
+			source + ` {s: {a|fieldref: 'b'}, condition: 's'}`,
+		},
+		"a prefix for a prefix": {
+			"- {type: field_name_prefix_mapping, mapping: {win.: windows., win: w}}", `{s: {win.a: 1, winb: 2, c: 3}, condition: s}`,
+			source + ` {s: {windows.a: 1, wb: 2, c: 3}, condition: 's'}`,
+		},
+		"prefix and suffix": {
+			"- {type: field_name_prefix, prefix: p.}\n- {type: field_name_suffix, suffix: .s}", `{s: {a: 1}, k: [word], condition: s or k}`,
+			source + ` {s: {p.a.s: 1}, k: ['word'], condition: 's or k'}`,
+		},
+		"only some fields": {
+			"- {type: field_name_prefix, prefix: p., field_name_conditions: [{type: include_fields, mode: re, fields: ['^Im']}]}", `{s: {Image: 1, User: 2}, condition: s}`,
+			source + ` {s: {p.Image: 1, User: 2}, condition: 's'}`,
+		},
+		"all but some fields": {
+			"- {type: field_name_prefix, prefix: p., field_name_conditions: [{type: exclude_fields, fields: [Image]}]}", `{s: {Image: 1, User: 2}, condition: s}`,
+			source + ` {s: {Image: 1, p.User: 2}, condition: 's'}`,
+		},
+		"an item goes": {
+			"- {type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [EventID]}]}", `{s: {EventID: 1, Image: a}, condition: s}`,
+			source + ` {s: {Image: 'a'}, condition: 's'}`,
+		},
+		"a condition comes": {
+			"- {type: add_condition, name: idx, conditions: {index: [a, b], from: '$product-${category}'}, template: true}", `{s: {a: 1}, condition: s or not s}`,
+			source + ` {s: {a: 1}, idx: {index: ['a', 'b'], from: 'windows-process_creation'}, condition: 'idx and (s or not s)'}`,
+		},
+		"a condition against": {
+			"- {type: add_condition, conditions: {lab: true}, negated: true}", `{s: {a: 1}, condition: s}`,
+			source + ` {s: {a: 1}, _cond_1: {lab: true}, condition: 'not _cond_1 and (s)'}`,
+		},
+		"another log source": {
+			"- {type: change_logsource, product: windows, service: sysmon}", `{s: {a: 1}, condition: s}`,
+			`{product: 'windows', service: 'sysmon'} {s: {a: 1}, condition: 's'}`,
+		},
+		"a text": {
+			`- {type: replace_string, regex: '^\*\\([a-z]+)', replacement: '\g<1>/\1$'}`, `{s: {a|endswith: '\cmd.exe', b: 5}, condition: s}`,
+			source + ` {s: {a: 'cmd/cmd$.exe', b: 5}, condition: 's'}`,
+		},
+		"between wildcards": {
+			`- {type: replace_string, regex: '[*e]', replacement: '*', skip_special: true}`, `{s: {a: 'h*e\*'}, condition: s}`,
+			source + ` {s: {a: 'h*\*\*'}, condition: 's'}`,
+		},
+		"between wildcards, and new ones": {
+			`- {type: replace_string, regex: 'e', replacement: '*', skip_special: true, interpret_special: true}`, `{s: {a: 'h?e'}, condition: s}`,
+			source + ` {s: {a: 'h?*'}, condition: 's'}`,
+		},
+		"one for several": {
+			"- {type: map_string, mapping: {'*x*': [y, 'z*'], q: r}}", `{s: {a|contains: x, b: [q, s]}, condition: s}`,
+			source + ` {s: {a: ['y', 'z*'], b: ['r', 's']}, condition: 's'}`,
+		},
+		"a case": {
+			"- {type: case, method: upper}", `{s: {a|cased|startswith: 'ab\\', b|re: x}, condition: s}`,
+			source + ` {s: {a|cased: 'AB\\*', b|re: 'x'}, condition: 's'}`,
+		},
 		"snakes": {"- {type: case, method: snake_case}", `{s: {a: NewProcess*}, condition: s}`, source + ` {s: {a: 'new_process*'}, condition: 's'}`},
-		"an expression": {"- {type: regex}", `{s: {a|contains: 'x.?'}, n: {b: 5}, condition: s}`,
-			source + ` {s: {a|re|i: '^(?s:.*x\...*)$'}, n: {b: 5}, condition: 's'}`},
+		"an expression": {
+			"- {type: regex}", `{s: {a|contains: 'x.?'}, n: {b: 5}, condition: s}`,
+			source + ` {s: {a|re|i: '^(?s:.*x\...*)$'}, n: {b: 5}, condition: 's'}`,
+		},
 		"a value":            {"- {type: set_value, value: 4, force_type: str}", `{s: {a|re: [x, y], b|neq: z}, condition: s}`, source + ` {s: {a: '4', b|neq: '4'}, condition: 's'}`},
 		"a number of a text": {"- {type: convert_type, target_type: num}", `{s: {a: '4', b: 5}, condition: s}`, source + ` {s: {a: 4, b: 5}, condition: 's'}`},
 		"a text of a number": {"- {type: convert_type, target_type: str}", `{s: {a: [4, x, null]}, condition: s}`, source + ` {s: {a: ['4', 'x', null]}, condition: 's'}`},
-		"placeholders": {"- {type: value_placeholders, include: [ips, percent]}\n- {type: wildcard_placeholders}", `{s: {a|expand: ['%ips%:%other%', '%percent%', '\%x%', y]}, condition: s}`,
-			source + ` {s: {a|expand: ['10.1.1.1:*', '10.1.1.2:*', '50\%', '\%x%', 'y']}, condition: 's'}`},
-		"hashes": {"- {type: hashes_fields, valid_hash_algos: [MD5, SHA1], field_prefix: File}", `{s: {Hashes|contains: ['MD5=aa', 'SHA1=bb', 'IMPHASH=cc', 0123456789abcdef0123456789abcdef], User: x}, condition: s}`,
-			source + ` {s: [{FileMD5: ['aa', '0123456789abcdef0123456789abcdef'], User: 'x'}, {FileSHA1: ['bb'], User: 'x'}], condition: 's'}`},
-		"a pipeline within": {"- {type: nest, items: [{type: field_name_prefix, prefix: a.}, {type: field_name_prefix, prefix: b.}], rule_conditions: [{type: logsource, product: windows}]}",
-			`{s: {x: 1}, condition: s}`, source + ` {s: {b.a.x: 1}, condition: 's'}`},
+		"placeholders": {
+			"- {type: value_placeholders, include: [ips, percent]}\n- {type: wildcard_placeholders}", `{s: {a|expand: ['%ips%:%other%', '%percent%', '\%x%', y]}, condition: s}`,
+			source + ` {s: {a|expand: ['10.1.1.1:*', '10.1.1.2:*', '50\%', '\%x%', 'y']}, condition: 's'}`,
+		},
+		"hashes": {
+			"- {type: hashes_fields, valid_hash_algos: [MD5, SHA1], field_prefix: File}", `{s: {Hashes|contains: ['MD5=aa', 'SHA1=bb', 'IMPHASH=cc', 0123456789abcdef0123456789abcdef], User: x}, condition: s}`,
+			source + ` {s: [{FileMD5: ['aa', '0123456789abcdef0123456789abcdef'], User: 'x'}, {FileSHA1: ['bb'], User: 'x'}], condition: 's'}`,
+		},
+		"a pipeline within": {
+			"- {type: nest, items: [{type: field_name_prefix, prefix: a.}, {type: field_name_prefix, prefix: b.}], rule_conditions: [{type: logsource, product: windows}]}",
+			`{s: {x: 1}, condition: s}`, source + ` {s: {b.a.x: 1}, condition: 's'}`,
+		},
 		"what shows fields": {"- {type: add_field, field: x}\n- {type: remove_field, field: x}\n- {type: set_field, fields: [x]}", `{s: {x: 1}, condition: s}`, source + ` {s: {x: 1}, condition: 's'}`},
 	} {
 		if got, err := changed(t, c.steps, windows(c.detection)); got != c.want || err != nil {

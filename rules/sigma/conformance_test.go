@@ -28,7 +28,7 @@ var answered = map[string]string{
 	"modifier_conformance::utf16_modifiers_keep_wildcards": "wide: ",
 }
 
-// pipelines are vectors whose rules go through a processing pipeline first: package pipeline runs them.
+// pipelines are vectors that need a processing pipeline, which changes rules before they come here.
 const pipelines = 7
 
 func contains(text string, any []string) bool {
