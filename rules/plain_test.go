@@ -69,7 +69,7 @@ func (p *plain) route(shaped *shape) []int {
 
 func classOf(s *shape, auto bool) logsource.Class {
 	channel, id := s.word("Channel"), s.word("EventID")
-	windows := s.sigma == nil || s.sigma.Windows
+	windows := s.sigma == nil || len(s.sigma.Channels) > 0
 	if windows && id != "" && channel != "" {
 		return logsource.Windows(channel, id)
 	}

@@ -12,11 +12,11 @@ import (
 // Taxonomy is a mapping's part sigma: what its events are in Sigma's words. Without it Sigma rules find their fields by
 // their own names, and the event's shape tells the log source.
 type Taxonomy struct {
-	Order   int                `yaml:"order"`   // among mappings that an event could be of, the lowest counts; 0 if not given
-	Windows bool               `yaml:"windows"` // channel and event id tell the log source of events that have them
-	Marks   []map[string]texts `yaml:"marks"`   // an event for which all of one line holds is of this mapping
-	Sources []TaxonomySource   `yaml:"sources"` // the first one that holds tells the log source
-	Fields  map[string]texts   `yaml:"fields"`  // by a rule's field: the places where it may be, the first present counts
+	Order    int                `yaml:"order"`    // among mappings that an event could be of, the lowest counts; 0 if not given
+	Channels texts              `yaml:"channels"` // products whose channel and event id tell the log source, of events that have them: windows, linux (Sysmon)
+	Marks    []map[string]texts `yaml:"marks"`    // an event for which all of one line holds is of this mapping
+	Sources  []TaxonomySource   `yaml:"sources"`  // the first one that holds tells the log source
+	Fields   map[string]texts   `yaml:"fields"`   // by a rule's field: the places where it may be, the first present counts
 }
 
 // TaxonomySource is a log source and what tells it.
@@ -59,6 +59,11 @@ func (t *Taxonomy) check() (wrong, key string) {
 			return "a line of marks is empty", "marks"
 		}
 	}
+	for _, product := range t.Channels {
+		if product != "windows" && product != "linux" {
+			return "channels of " + product + " are not known", "channels"
+		}
+	}
 	values := map[string]int{}
 	for _, source := range t.Sources {
 		if source.None == (source.Product != "" || len(source.Service)+len(source.Category) > 0) {
@@ -82,7 +87,7 @@ func (t *Taxonomy) check() (wrong, key string) {
 
 // shape is the same for both readings of the rules.
 func (m *Mapping) shape() *logsource.Shape {
-	made := &logsource.Shape{ID: m.ID, Order: m.Sigma.Order, Windows: m.Sigma.Windows, Fields: map[string][]string{}}
+	made := &logsource.Shape{ID: m.ID, Order: m.Sigma.Order, Channels: m.Sigma.Channels, Fields: map[string][]string{}}
 	for _, marks := range m.Sigma.Marks {
 		made.Marks = append(made.Marks, signs(marks))
 	}

@@ -250,6 +250,7 @@ func TestMappingsThatCannotBeAreRefusedWithTheirLine(t *testing.T) {
 		"an empty line of marks":  {head + "sigma:\n  marks: [{}]\n", 5},
 		"a field without a place": {head + "sigma:\n  fields:\n    Image: []\n", 5},
 		"a place with many dots":  {head + "sigma:\n  fields:\n    Image: a.b.c.d.e.f.g.h.i.j\n", 5},
+		"channels of nobody":      {head + "sigma:\n  channels: solaris\n", 5},
 		"an unknown key":          {head + "sigma:\n  field: {Image: a}\n", 5},
 		"a use of what is not":    {head + "time: [b]\n", 1},
 	} {

@@ -65,7 +65,7 @@ func (m *Matcher) route() *class {
 // and what stands for other sources.
 func (m *Matcher) tellSource(of *taxonomy, s shape) {
 	k := &m.program.layout.known
-	windows := of == nil || of.of.Windows
+	windows := of == nil || len(of.of.Channels) > 0
 	var channel, id []byte
 	if windows {
 		channel, id = m.word(k.word, s), m.word(k.id, s)

@@ -8,12 +8,13 @@ import (
 // Shape is what a mapping says of its events to Sigma rules: how such an event is recognised, which log source it
 // belongs to, and where the fields of the taxonomy lie in it. Both readings of the rules read it, each in its own way.
 type Shape struct {
-	ID      string // the mapping's
-	Order   int    // shapes are tried by it, the lowest first
-	Windows bool   // its events may be of Windows' event log, told by channel and event id
-	Marks   []Signs
-	Sources []Source
-	Fields  map[string][]string // by a rule's field in lower case: the places where it may be, the first present counts
+	ID    string // the mapping's
+	Order int    // shapes are tried by it, the lowest first
+	// Channels are products whose events are told by channel and event id: windows, and linux by its Sysmon.
+	Channels []string
+	Marks    []Signs
+	Sources  []Source
+	Fields   map[string][]string // by a rule's field in lower case: the places where it may be, the first present counts
 }
 
 // Source is a log source, and what tells that an event belongs to it.
@@ -49,9 +50,8 @@ func (s *Shape) Serves(product, category, service string) bool {
 			return true
 		}
 	}
-	if !s.Windows || product+category+service == "" {
-		return false
+	if product == "linux" {
+		return slices.Contains(s.Channels, product) && category != "" && OfWindows(category, "sysmon") && (service == "" || service == "sysmon")
 	}
-	sysmon := product == "linux" && category != "" && OfWindows(category, "sysmon") && (service == "" || service == "sysmon")
-	return sysmon || (product == "windows" || product == "") && OfWindows(category, service)
+	return slices.Contains(s.Channels, "windows") && (product == "windows" || product == "") && category+service+product != "" && OfWindows(category, service)
 }
