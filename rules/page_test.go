@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,10 +32,7 @@ func sources(library *Library) map[string]int {
 // served is the table of the page: by mapping the log sources of the public rules, and what no mapping serves.
 func served(library *Library) string {
 	count := sources(library)
-	left := map[string]int{}
-	for source, n := range count {
-		left[source] = n
-	}
+	left := maps.Clone(count)
 	var b strings.Builder
 	b.WriteString("| mapping | log sources | rules |\n|---|---|---|\n")
 	for _, shape := range library.shapes {

@@ -145,6 +145,10 @@ func (i *item) text(value *document.Node) (text, bool) {
 
 // spread makes the wildcards of contains, startswith and endswith a part of the values; false if a value is no text.
 func (i *item) spread() bool {
+	rest := slices.DeleteFunc(slices.Clone(i.mods), func(mod string) bool { return mod == "contains" || mod == "startswith" || mod == "endswith" })
+	if len(rest) == len(i.mods) {
+		return true
+	}
 	values := make([]*document.Node, len(i.values))
 	for k, value := range i.values {
 		made, ok := i.text(value)
@@ -153,7 +157,6 @@ func (i *item) spread() bool {
 		}
 		values[k] = like(value, document.Text, made.spell())
 	}
-	i.values = values
-	i.mods = slices.DeleteFunc(i.mods, func(mod string) bool { return mod == "contains" || mod == "startswith" || mod == "endswith" })
+	i.mods, i.values = rest, values
 	return true
 }

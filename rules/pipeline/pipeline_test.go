@@ -69,6 +69,10 @@ func TestWhatATransformationMakesOfARule(t *testing.T) {
 			`- {type: replace_string, regex: '^\*\\([a-z]+)', replacement: '\g<1>/\1$'}`, `{s: {a|endswith: '\cmd.exe', b: 5}, condition: s}`,
 			source + ` {s: {a: 'cmd/cmd$.exe', b: 5}, condition: 's'}`,
 		},
+		"a text beside others": {
+			`- {type: replace_string, regex: '[5x]', replacement: '6'}`, `{s: {a: [5, null, 'C:\x\\5', 7]}, condition: s}`,
+			source + ` {s: {a: ['6', null, 'C:\\6\\6', 7]}, condition: 's'}`,
+		},
 		"between wildcards": {
 			`- {type: replace_string, regex: '[*e]', replacement: '*', skip_special: true}`, `{s: {a: 'h*e\*'}, condition: s}`,
 			source + ` {s: {a: 'h*\*\*'}, condition: 's'}`,
@@ -87,8 +91,8 @@ func TestWhatATransformationMakesOfARule(t *testing.T) {
 		},
 		"snakes": {"- {type: case, method: snake_case}", `{s: {a: NewProcess*}, condition: s}`, source + ` {s: {a: 'new_process*'}, condition: 's'}`},
 		"an expression": {
-			"- {type: regex}", `{s: {a|contains: 'x.?'}, n: {b: 5}, condition: s}`,
-			source + ` {s: {a|re|i: '^(?s:.*x\...*)$'}, n: {b: 5}, condition: 's'}`,
+			"- {type: regex}", `{s: {a|contains: 'x.?'}, n: {b: [5, x]}, condition: s}`,
+			source + ` {s: {a|re|i: '^(?s:.*x\...*)$'}, n: {b: [5, 'x']}, condition: 's'}`,
 		},
 		"a value":            {"- {type: set_value, value: 4, force_type: str}", `{s: {a|re: [x, y], b|neq: z}, condition: s}`, source + ` {s: {a: '4', b|neq: '4'}, condition: 's'}`},
 		"a number of a text": {"- {type: convert_type, target_type: num}", `{s: {a: '4', b: 5}, condition: s}`, source + ` {s: {a: 4, b: 5}, condition: 's'}`},

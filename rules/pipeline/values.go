@@ -11,7 +11,10 @@ import (
 )
 
 // valueStep changes each text of the items that it is for; nil leaves a text as it is, and several take its place.
-type valueStep struct{ change func(text) []text }
+type valueStep struct {
+	change  func(text) []text
+	numbers bool // they are texts too
+}
 
 func (t valueStep) apply(r *run, s *step) error {
 	return r.replace(s, func(i *item) ([]group, error) {
@@ -22,7 +25,10 @@ func (t valueStep) apply(r *run, s *step) error {
 		var values []*document.Node
 		changed := false
 		for _, value := range made.values {
-			texts := t.change(read(value.Text))
+			var texts []text
+			if value.Kind == document.Text || value.Kind == document.Number && t.numbers {
+				texts = t.change(read(value.Text))
+			}
 			if texts == nil {
 				values = append(values, value)
 				continue
@@ -65,7 +71,7 @@ func (rd *reader) replaceString(tree *document.Node) transformation {
 	}
 	found := rd.pattern(at, false)
 	inner, wild := rd.flag(tree, "skip_special"), rd.flag(tree, "interpret_special")
-	return valueStep{func(t text) []text {
+	change := func(t text) []text {
 		made := readPlain(found.ReplaceAllString(t.plain(), replacement))
 		if inner {
 			made = t.runs(func(part string) text {
@@ -79,7 +85,8 @@ func (rd *reader) replaceString(tree *document.Node) transformation {
 			return nil
 		}
 		return []text{made}
-	}}
+	}
+	return valueStep{change, true}
 }
 
 func (rd *reader) mapString(tree *document.Node) transformation {
@@ -89,12 +96,12 @@ func (rd *reader) mapString(tree *document.Node) transformation {
 			to[each.from] = append(to[each.from], read(value))
 		}
 	}
-	return valueStep{func(t text) []text { return to[t.plain()] }}
+	return valueStep{change: func(t text) []text { return to[t.plain()] }}
 }
 
 func (rd *reader) toCase(tree *document.Node) transformation {
 	change := map[string]func(string) string{"lower": strings.ToLower, "upper": strings.ToUpper, "snake_case": snake}[rd.one(tree, "method", "lower", "upper", "snake_case")]
-	return valueStep{func(t text) []text { return []text{t.runs(func(part string) text { return text(change(part)) })} }}
+	return valueStep{change: func(t text) []text { return []text{t.runs(func(part string) text { return text(change(part)) })} }}
 }
 
 // snake writes NewProcess as new_process.
@@ -115,7 +122,8 @@ type toExpression struct{ plain bool }
 func (t toExpression) apply(r *run, s *step) error {
 	return r.replace(s, func(i *item) ([]group, error) {
 		made := i.clone()
-		if made.bare || made.has("windash") || !made.texts() || !made.spread() {
+		noText := func(value *document.Node) bool { _, ok := i.text(value); return !ok }
+		if made.bare || made.has("windash") || slices.ContainsFunc(i.values, noText) || !made.spread() {
 			return nil, nil
 		}
 		for k, value := range made.values {
