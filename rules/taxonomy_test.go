@@ -287,6 +287,9 @@ func TestOnesOwnMappingIsTriedBeforeTheShippedOnes(t *testing.T) {
 		`{"kind":"door","card":[{"number":1},{"number":7}],"badge":8}`:  "case-1",
 		`{"kind":"door","card.number":null,"badge":7}`:                  "",
 		`{"kind":"window","badge":7,"rule":{},"agent":{}}`:              "",
+		`{"kind":"door","badge":7,"CardId":8}`:                          "case-1 native", // the table before the rule's own name
+		`{"kind":"door","badge":8,"CardId":7}`:                          "",
+		`{"kind":"door","CardId":7}`:                                    "case-1 native",
 		`{"kind":"door","card":[{"x":1},{"number":7}],"card.number":9}`: "",
 	} {
 		ids, err := fast(matcher, []byte(event))
