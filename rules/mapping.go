@@ -1,19 +1,16 @@
 package rules
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
-	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // Mapping says what a stream's events hold: the names and types that native rules see, and which of them tell the
@@ -89,25 +86,6 @@ func (l *loader) readLists(source fs.FS) {
 	}
 }
 
-// sigmaLine is where a key of a mapping's part sigma stands.
-func sigmaLine(source fs.FS, name, key string) int {
-	text, err := fs.ReadFile(source, name)
-	if err != nil {
-		return 1
-	}
-	trees, err := document.Read(text)
-	if err != nil || len(trees) == 0 {
-		return 1
-	}
-	part := trees[0].Child("sigma")
-	for i, at := range part.Keys {
-		if at.Text == key {
-			return part.Keys[i].Line
-		}
-	}
-	return part.Line
-}
-
 func readStrict(source fs.FS, name string, into any) error {
 	text, err := fs.ReadFile(source, name)
 	if err != nil {
@@ -171,47 +149,6 @@ func (m *Mapping) first(s *shape, names []string) string {
 		}
 	}
 	return ""
-}
-
-// coerce gives a value its declared type, or nil.
-func coerce(value any, kind string) any {
-	if kind == "list" {
-		var texts []string
-		all, isList := value.([]any)
-		if !isList && value != nil {
-			all = []any{value}
-		}
-		for _, each := range all {
-			texts = append(texts, textOf(each))
-		}
-		if texts == nil {
-			return nil
-		}
-		return texts
-	}
-	switch value.(type) {
-	case string, json.Number, bool:
-	default:
-		return nil
-	}
-	t := textOf(value)
-	switch kind {
-	case "string":
-		return t
-	case "int":
-		if n, err := strconv.Atoi(strings.TrimSpace(t)); err == nil {
-			return n
-		}
-	case "float":
-		if n, err := strconv.ParseFloat(strings.TrimSpace(t), 64); err == nil {
-			return n
-		}
-	case "bool":
-		if b, err := strconv.ParseBool(strings.ToLower(t)); err == nil {
-			return b
-		}
-	}
-	return nil
 }
 
 // facts are what an event says of any match.

@@ -2,10 +2,12 @@ package rules
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/logsource"
 )
 
@@ -129,4 +131,23 @@ func (l *Library) Serving(product, category, service string) (ids []string) {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// sigmaLine is where a key of a mapping's part sigma stands.
+func sigmaLine(source fs.FS, name, key string) int {
+	text, err := fs.ReadFile(source, name)
+	if err != nil {
+		return 1
+	}
+	trees, err := document.Read(text)
+	if err != nil || len(trees) == 0 {
+		return 1
+	}
+	part := trees[0].Child("sigma")
+	for i, at := range part.Keys {
+		if at.Text == key {
+			return part.Keys[i].Line
+		}
+	}
+	return part.Line
 }
