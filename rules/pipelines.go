@@ -16,11 +16,13 @@ func (l *loader) readPipelines(source fs.FS) {
 		for _, name := range names {
 			text, err := fs.ReadFile(source, name)
 			if err != nil {
+				l.lostPipes = append(l.lostPipes, name)
 				l.refuse(name, 1, "cannot be read", "check the file's rights")
 				continue
 			}
 			made, faults := pipeline.Read(name, text)
 			if l.report.Refused = append(l.report.Refused, faults...); len(faults) > 0 {
+				l.lostPipes = append(l.lostPipes, name)
 				continue
 			}
 			l.pipelines = slices.DeleteFunc(l.pipelines, func(p *pipeline.Pipeline) bool { return p.File == name })

@@ -119,15 +119,15 @@ func (l *loader) keep(before *Library) {
 
 // keepData does the same for what rules are read with, before they are.
 func (l *loader) keepData(before *Library) {
+	for _, pipe := range before.pipes {
+		if slices.Contains(l.lostPipes, pipe.File) {
+			l.pipelines = append(l.pipelines, pipe)
+		}
+	}
 	for _, fault := range l.report.Refused {
 		name := strings.TrimSuffix(path.Base(fault.File), ".yaml")
 		if list, ok := before.lists[name]; ok && path.Dir(fault.File) == "lists" {
 			l.lists[name] = list
-		}
-		for _, pipe := range before.pipes {
-			if pipe.File == fault.File && !slices.Contains(l.pipelines, pipe) {
-				l.pipelines = append(l.pipelines, pipe)
-			}
 		}
 		if path.Dir(fault.File) == "mappings" {
 			for id, mapping := range before.mappings {
@@ -181,6 +181,7 @@ type loader struct {
 	filters []*sigma.Filter
 
 	pipelines []*pipeline.Pipeline
+	lostPipes []string      // files that are refused
 	joined    *pipeline.Set // of pipelines, once they are read
 }
 
