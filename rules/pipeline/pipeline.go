@@ -96,7 +96,9 @@ func Read(file string, content []byte) (*Pipeline, []sigma.Fault) {
 	}
 	rd := &reader{file: file}
 	if len(trees) != 1 || trees[0].Kind != document.Mapping {
-		rd.refuse(&document.Node{Line: 1}, "the file is not one pipeline", "begin it with name: and transformations:")
+		begin := &document.Node{}
+		begin.Line = 1
+		rd.refuse(begin, "the file is not one pipeline", "begin it with name: and transformations:")
 		return nil, rd.faults
 	}
 	p := rd.pipeline(trees[0])
