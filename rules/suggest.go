@@ -10,7 +10,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
 
-	"github.com/sallyport-soar/sallyport/internal/config"
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // unknownName is how expr tells of a name that the mapping does not declare, and mistyped of values that do not fit.
@@ -24,7 +24,7 @@ var (
 func (m *Mapping) mend(condition, said string) string {
 	names := slices.Sorted(maps.Keys(m.Fields))
 	if found := unknownName.FindStringSubmatch(said); found != nil {
-		if best := config.Nearest(found[1], append(names, "raw", "listed", "within")); best != "" {
+		if best := document.Nearest(found[1], append(names, "raw", "listed", "within")); best != "" {
 			return fmt.Sprintf("did you mean %s?", best)
 		}
 	}
@@ -57,7 +57,7 @@ var meant = map[string]string{
 
 // nearest adds the name that was most likely meant to a mend.
 func nearest(mend, name string, known []string) string {
-	if best := config.Nearest(name, known); best != "" {
+	if best := document.Nearest(name, known); best != "" {
 		return "did you mean " + best + "?"
 	}
 	return mend

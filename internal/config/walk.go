@@ -127,26 +127,18 @@ func pairsOf(node ast.Node) []*ast.MappingValueNode {
 }
 
 func suggest(name string, fields []field) string {
+	best, distance := "", 3
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.name
+		if d := editDistance(name, f.name); d < distance {
+			best, distance = f.name, d
+		}
 	}
-	if best := Nearest(name, names); best != "" {
+	if best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
 	return "known here are " + strings.Join(names, ", ")
-}
-
-// Nearest is the name of those known that a mistyped one most likely meant, "" if none is within two changes. Of two that
-// are as near the first one counts.
-func Nearest(name string, known []string) (best string) {
-	distance := 3
-	for _, one := range known {
-		if d := editDistance(name, one); d < distance {
-			best, distance = one, d
-		}
-	}
-	return best
 }
 
 // editDistance is Levenshtein's, for names of config keys.

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sallyport-soar/sallyport/internal/config"
 	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
@@ -53,7 +52,7 @@ func (rd *reader) pipeline(tree *document.Node) *Pipeline {
 
 func (rd *reader) unknown(at *document.Node, what string, known []string) {
 	mend := "use one of " + strings.Join(known, ", ")
-	if best := config.Nearest(at.Text, known); best != "" {
+	if best := document.Nearest(at.Text, known); best != "" {
 		mend = "did you mean " + best + "?"
 	}
 	rd.refuse(at, "unknown "+what+" "+at.Text, mend)
