@@ -196,7 +196,11 @@ func (m *Matcher) completer(source []byte) (*completer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &completer{library: m.library, shaped: newShape(root), mapping: m.mapping, envs: map[string]map[string]any{}, absent: m.Absent}
+	named := ""
+	if m.mapping != nil {
+		named = m.mapping.ID
+	}
+	c := &completer{library: m.library, shaped: newShape(root, m.library.shapes, named), mapping: m.mapping, envs: map[string]map[string]any{}, absent: m.Absent}
 	if c.mapping == nil {
 		c.mapping = m.library.mappings[c.shaped.mapping]
 	}

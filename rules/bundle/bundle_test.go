@@ -84,9 +84,9 @@ func TestSurveySaysWhatLoadsWhatNotAndWhoSeesIt(t *testing.T) {
 		got = append(got, strings.Join([]string{r.File, r.Author, r.Licence, r.Source, strings.Join(r.Streams, "+")}, "; "))
 	}
 	want := []string{
-		"other/three.yml; Jo Writer, An Other; MIT; product windows, category process_creation; ecs+wazuh4+windows",
-		"rules/windows/one.yml; Jo Writer, An Other; DRL-1.1; product windows, category process_creation; ecs+wazuh4+windows",
-		"rules/windows/two.yml; Jo Writer, An Other; DRL-1.1; product macos; ",
+		"other/three.yml; Jo Writer, An Other; MIT; product windows, category process_creation; ecs+wazuh4+wazuh5+windows",
+		"rules/windows/one.yml; Jo Writer, An Other; DRL-1.1; product windows, category process_creation; ecs+wazuh4+wazuh5+windows",
+		"rules/windows/two.yml; Jo Writer, An Other; DRL-1.1; product macos; ecs",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("rules\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

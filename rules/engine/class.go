@@ -193,7 +193,9 @@ func (c *class) assemble(probes []probe, common *rarity) (s sieve) {
 				if k == 0 && place.path { // no other place counts before it
 					number++
 				}
-				s.filter(place.node).add(p, number)
+				f := s.filter(place.node)
+				f.doubled = f.doubled || place.doubled
+				f.add(p, number)
 			}
 		}
 	}

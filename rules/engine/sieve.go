@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // sieve holds the probes of one class of events. It looks at values as the event spells them. Its tables hold a probe as
 // twice its number, and one if no place of its field counts before the one that the table is for.
@@ -21,6 +24,7 @@ type filter struct {
 	grams           *grams
 	letters         alphabet // of all texts: strings whose escapes stand for none of them are looked at as they are
 	odd             *grams   // of texts beyond ASCII, which only values that are not simple can have
+	doubled         bool     // values here are escaped once more than JSON asks
 }
 
 // ends find texts by their eight, or if they are shorter their four, outermost bytes.
@@ -80,10 +84,10 @@ func (m *Matcher) spelled(odd *oddString) []byte {
 // canonical is a value's canonical form.
 func (m *Matcher) canonical(v *value) []byte {
 	switch {
-	case v.at < 0: // of a decoded event
-		return m.keep(canonical(m.take(2*len(v.plain)), v.plain))
 	case v.how == simple:
 		return v.raw
+	case v.at < 0: // not as the event spells it
+		return m.keep(canonical(m.take(2*len(v.plain)), v.plain))
 	}
 	return m.keep(m.respell(m.take(2*len(v.raw)), int(v.at), int(v.at)+len(v.raw)))
 }
@@ -91,10 +95,14 @@ func (m *Matcher) canonical(v *value) []byte {
 func (m *Matcher) siftSpan(f *filter, i int) {
 	span := &m.spans[i]
 	if span.kind == kindObject || span.kind == kindArray {
-		m.siftList(f, span)
+		m.siftList(f, int(span.start))
 		return
 	}
 	text := m.in[span.start:span.end]
+	if f.doubled && bytes.IndexByte(text, '\\') >= 0 {
+		m.siftList(f, int(span.start)-1)
+		return
+	}
 	m.exact = !m.sorted && !span.listed && span.how != strange
 	respelled := span.how == strange && m.marks.denoted.meets(&f.letters)
 	if respelled || span.how != simple && f.odd != nil {
@@ -111,12 +119,15 @@ func (m *Matcher) siftSpan(f *filter, i int) {
 	m.exact = false
 }
 
-// siftList looks at every scalar of a list or an object.
-func (m *Matcher) siftList(f *filter, span *span) {
+// siftList looks at every scalar of the list, the object or the text that begins there.
+func (m *Matcher) siftList(f *filter, start int) {
 	from := len(m.values)
-	m.gather(int(span.start))
+	m.gather(start)
 	for k := from; k < len(m.values); k++ {
 		v := &m.values[k]
+		if f.doubled {
+			m.undouble(v)
+		}
 		text := v.raw
 		if v.how != simple {
 			text = m.canonical(v)
