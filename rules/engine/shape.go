@@ -221,6 +221,9 @@ func (l *layout) renumber() {
 		}
 	}
 	for _, t := range l.taxonomies {
+		for i := range t.marks {
+			t.marks[i].look(l)
+		}
 		for s, fields := range t.places {
 			row := slices.Clone(l.places[s])
 			for field, places := range fields {

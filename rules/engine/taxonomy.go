@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/sallyport-soar/sallyport/rules/logsource"
@@ -10,17 +11,32 @@ import (
 type taxonomy struct {
 	of      *logsource.Shape
 	places  [structures]map[int32][]place // by field: of those that the mapping has elsewhere
-	marks   [][]inquiry
+	marks   []signs
 	asked   []inquiry // of all sources
 	sources []source
+}
+
+// signs are a line of marks: all hold for an event of the mapping.
+type signs struct {
+	all []inquiry
+	// at are the nodes at one of which such an event has something, for the first of all; nil if it may have nothing. An
+	// event is of one mapping, and this look tells that it is not of the others.
+	at []int32
 }
 
 // inquiry asks what an event has at a field.
 type inquiry struct {
 	field  int32
 	values map[string]byte // the answers that are values
-	want   []byte          // of a mark: the answers that hold
+	want   answers         // of a mark: those that hold
 }
+
+// answers are a set.
+type answers [4]uint64
+
+func (a *answers) add(answer byte) { a[answer>>6] |= 1 << (answer & 63) }
+
+func (a *answers) has(answer byte) bool { return a[answer>>6]>>(answer&63)&1 != 0 }
 
 // The answers to an inquiry; those from firstValue on are values.
 const (
@@ -39,19 +55,22 @@ type source struct {
 // wanted are the answers to one inquiry that hold.
 type wanted struct {
 	inquiry int
-	answers []byte
+	answers
 }
 
 // ask makes the inquiries.
 func (t *taxonomy) ask(l *layout) {
 	for _, marks := range t.of.Marks {
-		var all []inquiry
-		for name, values := range marks {
+		var there, others []inquiry
+		for _, name := range slices.Sorted(maps.Keys(marks)) {
 			q := inquiry{field: l.field(name), values: map[string]byte{}}
-			q.want = q.answers(values)
-			all = append(all, q)
+			if q.want = q.answers(marks[name]); q.want.has(isAbsent) {
+				others = append(others, q)
+			} else {
+				there = append(there, q)
+			}
 		}
-		t.marks = append(t.marks, all)
+		t.marks = append(t.marks, signs{all: append(there, others...)})
 	}
 	known := map[string]int{}
 	for _, of := range t.of.Sources {
@@ -69,24 +88,33 @@ func (t *taxonomy) ask(l *layout) {
 	}
 }
 
+// look notes where an event that the signs hold for has something.
+func (s *signs) look(l *layout) {
+	if first := s.all[0]; !first.want.has(isAbsent) {
+		for _, p := range l.places[loose][first.field] {
+			s.at = append(s.at, p.node)
+		}
+	}
+}
+
 // answers are those that hold when one of the values, or of the words, is wanted.
-func (q *inquiry) answers(values []string) (all []byte) {
+func (q *inquiry) answers(values []string) (all answers) {
 	for _, value := range values {
 		switch value {
 		case "": // no text
 		case logsource.Absent:
-			all = append(all, isAbsent)
+			all.add(isAbsent)
 		case logsource.Object:
-			all = append(all, isObject)
+			all.add(isObject)
 		case logsource.There:
 			for answer := isPresent; answer < 255; answer++ {
-				all = append(all, answer)
+				all.add(answer)
 			}
 		default:
 			if q.values[value] == 0 {
 				q.values[value] = firstValue + byte(len(q.values))
 			}
-			all = append(all, q.values[value])
+			all.add(q.values[value])
 		}
 	}
 	return all
@@ -115,14 +143,26 @@ func (m *Matcher) inquire(q *inquiry, in shape) byte {
 
 // recognise returns the table by whose marks the event is known, -1 if there is none.
 func (m *Matcher) recognise() int {
-	return slices.IndexFunc(m.program.layout.taxonomies, func(t *taxonomy) bool {
-		return slices.ContainsFunc(t.marks, m.marksHold)
-	})
+	for table, t := range m.program.layout.taxonomies {
+		for i := range t.marks {
+			if m.hold(&t.marks[i]) {
+				return table
+			}
+		}
+	}
+	return -1
 }
 
-func (m *Matcher) marksHold(marks []inquiry) bool {
-	for i := range marks {
-		if !slices.Contains(marks[i].want, m.inquire(&marks[i], loose)) {
+func (m *Matcher) hold(s *signs) bool {
+	there := s.at == nil
+	for _, node := range s.at {
+		there = there || m.at[node] >= 0
+	}
+	if !there {
+		return false
+	}
+	for i := range s.all {
+		if !s.all[i].want.has(m.inquire(&s.all[i], loose)) {
 			return false
 		}
 	}
@@ -137,9 +177,9 @@ func (m *Matcher) tell(t *taxonomy, in shape) {
 }
 
 // class is the log source that the answers tell.
-func (t *taxonomy) class(answers []byte) (class logsource.Class, told bool) {
+func (t *taxonomy) class(given []byte) (class logsource.Class, told bool) {
 	for _, s := range t.sources {
-		if !slices.ContainsFunc(s.wants, func(w wanted) bool { return !slices.Contains(w.answers, answers[w.inquiry]) }) {
+		if !slices.ContainsFunc(s.wants, func(w wanted) bool { return !w.has(given[w.inquiry]) }) {
 			return s.class, true
 		}
 	}
