@@ -133,7 +133,7 @@ func TestTheExamplesOfThePageWork(t *testing.T) {
 		if got := strings.Join(ids, " "); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", events[i], got, err, want)
 		}
-		if _, difference := agree(matcher, oracle, events[i]); difference != "" {
+		if difference := agree(matcher, oracle, events[i]); difference != "" {
 			t.Errorf("%s: %s", events[i], difference)
 		}
 	}

@@ -55,7 +55,7 @@ func TestVendorsOwnEventsAreRecognisedAndBothReadingsAgree(t *testing.T) {
 				if testing.Short() && all%10 != 0 {
 					continue
 				}
-				if _, difference := agree(matcher, oracle, line); difference != "" {
+				if difference := agree(matcher, oracle, line); difference != "" {
 					t.Errorf("%s: %s\n%s", name, difference, line)
 				}
 				ids, _ := fast(matcher, line)

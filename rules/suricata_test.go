@@ -91,7 +91,7 @@ func TestWhatARealSuricataWroteIsSeenByRulesOfTheTaxonomy(t *testing.T) {
 		oracle := &plain{library: library, mapping: library.mappings[mapping]}
 		got := map[string][]string{}
 		for _, event := range events {
-			if _, difference := agree(matcher, oracle, event); difference != "" {
+			if difference := agree(matcher, oracle, event); difference != "" {
 				t.Errorf("%s\n%s", difference, event)
 			}
 			var record struct {

@@ -41,7 +41,7 @@ func TestARuleOfTheTaxonomyMatchesEveryShape(t *testing.T) {
 				if err != nil || got != want {
 					t.Errorf("%s, mapping %s: match is %v, want %v (%v)\n%s", name, mapping, got, want, err, event)
 				}
-				if _, difference := agree(matcher, oracle, []byte(event)); difference != "" {
+				if difference := agree(matcher, oracle, []byte(event)); difference != "" {
 					t.Errorf("%s, mapping %s: %s\n%s", name, mapping, difference, event)
 				}
 			}
@@ -79,7 +79,7 @@ func TestARuleForAnotherSourceIsNotTried(t *testing.T) {
 		if got := strings.Join(ids, " "); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", event, got, err, want)
 		}
-		if _, difference := agree(matcher, oracle, []byte(event)); difference != "" {
+		if difference := agree(matcher, oracle, []byte(event)); difference != "" {
 			t.Errorf("%s: %s", event, difference)
 		}
 	}
@@ -142,7 +142,7 @@ func TestOnesOwnMappingIsTriedBeforeTheShippedOnes(t *testing.T) {
 		if got := strings.Join(ids, " "); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", event, got, err, want)
 		}
-		if _, difference := agree(matcher, oracle, []byte(event)); difference != "" {
+		if difference := agree(matcher, oracle, []byte(event)); difference != "" {
 			t.Errorf("%s: %s", event, difference)
 		}
 	}
@@ -171,7 +171,7 @@ func TestANamedMappingCountsUnlessItSaysNothingToSigma(t *testing.T) {
 		if got := strings.Join(ids, " "); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", mapping, got, err, want)
 		}
-		if _, difference := agree(matcher, &plain{library: library, mapping: library.mappings[mapping]}, event); difference != "" {
+		if difference := agree(matcher, &plain{library: library, mapping: library.mappings[mapping]}, event); difference != "" {
 			t.Errorf("%s: %s", mapping, difference)
 		}
 	}
@@ -201,7 +201,7 @@ func TestBothReadingsAgreeOnEveryShape(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, difference := agree(matcher, oracle, text); difference != "" {
+				if difference := agree(matcher, oracle, text); difference != "" {
 					t.Errorf("%s, mapping %s: %s\n%s", name, mapping, difference, text)
 				}
 				tried++

@@ -198,7 +198,7 @@ func TestARuleThatCannotGoThroughIsRefusedWithItsLine(t *testing.T) {
 		"- {type: case, rule_conditions: [{type: rule_attribute, attribute: title, op: gt, value: x}]}": {1, "it is a text"},
 	} {
 		got, err := changed(t, steps, rule)
-		if err == nil || !strings.Contains(err.Error(), want.text) || !strings.HasPrefix(err.Error(), ":"+string(rune('0'+want.line))+": ") {
+		if err == nil || !strings.Contains(err.Error(), want.text) || !strings.HasPrefix(err.Error(), ":"+string(rune('0'+want.line))+":") {
 			t.Errorf("%s: %s, %v; want line %d, %s", steps, got, err, want.line, want.text)
 		}
 	}
