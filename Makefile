@@ -48,6 +48,9 @@ allinone: # says that the first build takes minutes, before it begins
 cross: ## both modules build for macOS and Windows
 	./internal/tools/cross.sh
 
+soak: build ## a million documents on three OpenSearch nodes that are killed, and so is the worker; prints one JSON line last (ARGS="-documents 200000")
+	go run ./deploy/lab/soak $(ARGS)
+
 lab: ## install and start the real components that can run here
 	./deploy/lab/lab.sh up
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/correlate"
@@ -25,7 +24,6 @@ func (l *loader) correlate(all []*sigma.Rule) {
 	}
 	l.library.Correlations = slices.DeleteFunc(l.library.Correlations, l.neverFires)
 	l.library.Correlate = correlate.Compile(l.library.Correlations, ids, l.risk)
-	l.warnForgets()
 	l.checkSuppressions(ids)
 	for _, rule := range l.native {
 		if l.library.Correlate.OnlyFeeds(rule.ID) && (rule.Opens || rule.Level.Rank() >= soar.High.Rank()) {
@@ -47,21 +45,6 @@ func (l *loader) neverFires(c sigma.Correlation) bool {
 	}
 	l.refuse(c.File, c.Line, fmt.Sprintf("the correlation waits for %g events of a group, and %d are remembered", least, correlate.Usual.PerGroup), "wait for fewer within a shorter time")
 	return true
-}
-
-// matchesKept is how long the matches of rules that only feed correlations are kept, and to be read again after a restart.
-const matchesKept = 47 * time.Hour
-
-// warnForgets warns of correlations that look further back than their matches are kept.
-func (l *loader) warnForgets() {
-	for _, rule := range l.library.Correlate.Rules() {
-		if rule.Timespan > matchesKept && slices.ContainsFunc(rule.Members(), l.library.Correlate.OnlyFeeds) {
-			l.report.Warnings = append(l.report.Warnings, Fault{
-				File: rule.File, Line: rule.Line, Text: "after a restart the correlation sees only the last 47 hours of rules that feed it and are nothing else",
-				Mend: "use a shorter timespan, or add generate: true",
-			})
-		}
-	}
 }
 
 func (l *loader) warnFeeds(file string, line int, id string) {

@@ -45,7 +45,6 @@ func TestMatchesCarryWhatCorrelationsNeed(t *testing.T) {
 func TestCorrelationsThatCannotWork(t *testing.T) {
 	for name, c := range map[string]struct{ text, refused, warned string }{
 		"waits for too many":    {fmt.Sprintf(counts, "a", "5m", 20_000), "waits for 20000 events", ""},
-		"looks too far back":    {fmt.Sprintf(counts, "a", "90d", 3), "", "only the last 47 hours"},
 		"no timespan":           {fmt.Sprintf(counts, "a", "soon", 3), "no timespan", ""},
 		"an endless timespan":   {fmt.Sprintf(counts, "a", "99999999999y", 3), "out of bounds", ""},
 		"another's key":         {strings.Replace(fmt.Sprintf(counts, "a", "5m", 3), "  timespan", "  window: session\n  timespan", 1), "has no window", ""},

@@ -15,7 +15,7 @@ func timeOf(m *Mapping, s *shape) time.Time {
 	for _, name := range m.Time {
 		for _, text := range m.values(s, name) {
 			if at := readTime(text); !at.IsZero() {
-				return at.UTC()
+				return at
 			}
 		}
 	}
@@ -27,7 +27,7 @@ func timeOf(m *Mapping, s *shape) time.Time {
 func readTime(text string) time.Time {
 	for _, layout := range layouts {
 		if at, err := time.Parse(layout, text); err == nil {
-			return at
+			return at.UTC()
 		}
 	}
 	if inner, ok := strings.CutPrefix(text, "audit("); ok {
@@ -43,5 +43,5 @@ func readTime(text string) time.Time {
 		seconds /= 1e3
 	}
 	whole, part := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(part*1e6)*1e3) // a float of today's seconds has microseconds
+	return time.Unix(int64(whole), int64(part*1e6)*1e3).UTC() // a float of today's seconds has microseconds
 }

@@ -22,6 +22,7 @@ import (
 // proof is one of the tests that a correlation carries: events in their order, and how often it fires on them.
 type proof struct {
 	Correlation string `yaml:"-"`
+	File        string `yaml:"-"`
 	Name        string `yaml:"name"`
 	Mapping     string `yaml:"mapping"`
 	Fires       int    `yaml:"fires"`
@@ -57,7 +58,7 @@ func (l *loader) readProofs(name string, text []byte) {
 		id := cmp.Or(read.ID, read.Name, read.Title)
 		l.library.proofs = slices.DeleteFunc(l.library.proofs, func(p proof) bool { return p.Correlation == id })
 		for _, made := range read.Tests {
-			made.Correlation = id
+			made.Correlation, made.File = id, name
 			l.library.proofs = append(l.library.proofs, made)
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
@@ -24,6 +22,7 @@ type Suppression struct {
 	Fields map[string][]string `yaml:"fields"` // each must have one of the values; a network holds its addresses
 
 	over time.Time
+	file string
 }
 
 // Holds reports whether it still holds. Nobody holds for ever.
@@ -36,18 +35,13 @@ func (s *Suppression) Over() time.Time { return s.over }
 func (l *loader) readSuppressions(source fs.FS) {
 	names, _ := fs.Glob(source, "suppressions/*.yaml")
 	for _, name := range names {
-		text, err := fs.ReadFile(source, name)
-		if err != nil {
-			l.refuse(name, 1, "cannot be read", "check the file's rights")
-			continue
-		}
 		var read []*Suppression
-		if err := yaml.UnmarshalWithOptions(text, &read, yaml.Strict()); err != nil {
-			l.report.Refused = append(l.report.Refused, faultOf(name, err))
+		if !l.readStrict(source, name, maxList, &read) {
 			continue
 		}
 		for _, s := range read {
-			l.addSuppression(name, s)
+			s.file = nameIn(source, name)
+			l.addSuppression(s.file, s)
 		}
 	}
 }
@@ -71,10 +65,10 @@ func (l *loader) addSuppression(name string, s *Suppression) {
 	}
 }
 
-// keepQuiet takes from the library before what is not there any more: its file can't be read now.
-func (l *loader) keepQuiet(before *Library) {
+// keepQuiet takes from the library before what stood in a file that is refused now.
+func (l *loader) keepQuiet(before *Library, file string) {
 	for _, s := range before.quiet {
-		if !slices.ContainsFunc(l.library.quiet, func(read *Suppression) bool { return read.ID == s.ID }) {
+		if s.file == file && !slices.ContainsFunc(l.library.quiet, func(read *Suppression) bool { return read.ID == s.ID }) {
 			l.library.quiet = append(l.library.quiet, s)
 		}
 	}
@@ -89,7 +83,7 @@ func (l *loader) checkSuppressions(ids map[string]string) {
 	for _, s := range l.library.quiet {
 		for _, rule := range s.Rules {
 			if ids[rule] == "" && l.library.Correlate.Rule(rule) == nil {
-				l.warn("suppressions", fmt.Sprintf("suppression %s names rule %s, which is not there", s.ID, rule), "name the rule's id")
+				l.warn(s.file, fmt.Sprintf("suppression %s names rule %s, which is not there", s.ID, rule), "name the rule's id")
 			}
 		}
 	}

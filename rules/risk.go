@@ -4,8 +4,6 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
@@ -24,17 +22,12 @@ type riskPolicy struct {
 
 // readRisk reads a source's policy of risk, which replaces the one before.
 func (l *loader) readRisk(source fs.FS) {
-	text, err := fs.ReadFile(source, riskFile)
-	if err != nil {
-		return
-	}
 	var read riskPolicy
-	if err := yaml.UnmarshalWithOptions(text, &read, yaml.Strict()); err != nil {
-		l.report.Refused = append(l.report.Refused, faultOf(riskFile, err))
+	if _, err := fs.Stat(source, riskFile); err != nil || !l.readStrict(source, riskFile, maxRule, &read) {
 		return
 	}
 	if made, wrong := read.risk(); wrong != "" {
-		l.refuse(riskFile, 1, wrong, "correct the value")
+		l.refuse(nameIn(source, riskFile), 1, wrong, "correct the value")
 	} else {
 		l.risk = made
 	}

@@ -94,8 +94,7 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	}
 	slices.SortFunc(l.library.native, func(a, b *Native) int { return strings.Compare(a.ID, b.ID) })
 	sort.Slice(l.library.sigma, func(i, j int) bool { return l.library.sigma[i].ID < l.library.sigma[j].ID })
-	l.library.lists, l.library.filters = l.lists, l.filters
-	l.library.risk = l.risk
+	l.library.lists, l.library.filters, l.library.risk = l.lists, l.filters, l.risk
 	l.compile()
 	return l.library, report
 }
@@ -149,10 +148,8 @@ func (l *loader) keepData(before *Library) {
 		}
 	}
 	for _, fault := range l.report.Refused {
-		if path.Base(path.Dir(fault.File)) == "suppressions" {
-			l.keepQuiet(before)
-		}
-		if strings.HasSuffix(fault.File, riskFile) {
+		l.keepQuiet(before, fault.File)
+		if path.Base(fault.File) == path.Base(riskFile) {
 			l.risk = before.risk
 		}
 		for id, mapping := range before.mappings {
@@ -203,11 +200,11 @@ type loader struct {
 	native  map[string]*Native
 	sigma   map[string]sigmaRule
 	filters []*sigma.Filter
+	risk    *correlate.Risk
 
 	ids      map[string]origin
 	source   int // the one that is read
 	licences *licences
-	risk     *correlate.Risk
 
 	lostLists []string // that are refused
 	lostPipes []string // files that are refused
@@ -253,12 +250,10 @@ func (l *loader) readRule(from RuleFile) {
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
 	l.filters = append(l.filters, file.Filters...)
 	for _, c := range file.Correlations {
-		if !l.admit(c.ID, from.Name, document.Place{Line: c.Line, Column: c.Column}) {
-			continue
+		if l.admit(c.ID, from.Name, document.Place{Line: c.Line, Column: c.Column}) {
+			c.Version, c.Licence = version(from.Text), cmp.Or(c.Licence, l.licences.of(path.Dir(from.Path)))
+			l.library.Correlations = append(l.library.Correlations, c)
 		}
-		c.Version = version(from.Text)
-		l.library.Correlations = slices.DeleteFunc(l.library.Correlations, func(read sigma.Correlation) bool { return read.ID == c.ID })
-		l.library.Correlations = append(l.library.Correlations, c)
 	}
 	if len(file.Correlations) > 0 {
 		l.readProofs(from.Name, from.Text)

@@ -75,7 +75,7 @@ func followed(timeout time.Duration) workflow.ActivityOptions {
 // lease is for a reader that returns after each term; another attempt takes over where its cursor stands.
 func lease(term time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		TaskQueue: activities.DetectQueue, StartToCloseTimeout: term + time.Minute, HeartbeatTimeout: 30 * time.Second,
+		TaskQueue: activities.DetectQueue, StartToCloseTimeout: term + time.Minute, HeartbeatTimeout: alive,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 1},
 	}
 }

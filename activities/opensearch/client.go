@@ -27,10 +27,12 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/rest"
 )
 
-// Limits of one exchange. A document can have 100 MB (the server's http.max_content_length), so an answer that holds
-// one document always fits.
+// Limits of one exchange: of any answer, of a page of events, and of one that holds a single event. An event can have
+// 100 MiB (the server's http.max_content_length); the rest is for what is around it.
 const (
 	maxAnswer = 128 << 20
+	maxPage   = 64 << 20
+	maxEvent  = 100<<20 + 64<<10
 	timeout   = 60 * time.Second
 )
 
@@ -71,7 +73,7 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 // call sends body (JSON or NDJSON, may be nil) and decodes a 2xx answer into out (may be nil). Any other status is a
 // *Fault. op says in words what is done; it goes into errors.
 func (c *Client) call(ctx context.Context, op, method, path string, query url.Values, body []byte, out any) error {
-	text, err := c.exchange(ctx, op, method, path, query, body)
+	text, err := c.exchange(ctx, op, method, path, query, body, maxAnswer)
 	if err != nil {
 		return err
 	}
@@ -84,7 +86,7 @@ func (c *Client) call(ctx context.Context, op, method, path string, query url.Va
 	return nil
 }
 
-func (c *Client) exchange(ctx context.Context, op, method, path string, query url.Values, body []byte) ([]byte, error) {
+func (c *Client) exchange(ctx context.Context, op, method, path string, query url.Values, body []byte, most int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := newRequest(ctx, method, path, query, body)
@@ -98,12 +100,12 @@ func (c *Client) exchange(ctx context.Context, op, method, path string, query ur
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, broken(err))
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: read answer: %w", op, broken(err))
 	}
-	if len(text) > maxAnswer {
-		return nil, fmt.Errorf("%s: %w", op, ErrTooLarge)
+	if len(text) > most {
+		return nil, fmt.Errorf("%s: %w: over %d MiB", op, ErrTooLarge, most>>20)
 	}
 	if resp.StatusCode/100 != 2 {
 		return nil, newFault(op, resp.StatusCode, text)

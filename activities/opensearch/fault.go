@@ -12,8 +12,12 @@ import (
 // ErrConflict says that a document is not as the condition wants it: created by another, or changed since it was read.
 var ErrConflict = errors.New("document is not as expected: somebody else wrote it")
 
-// ErrTooLarge says that an answer is over 128 MiB; ask for less.
-var ErrTooLarge = errors.New("answer over 128 MiB")
+// ErrTooLarge says that an answer is over the limit of its request; ask for less.
+var ErrTooLarge = errors.New("answer is too large")
+
+// ErrUnparsable says that a page of documents is no JSON, although the server wrote it: it hands out a document's source as
+// it was sent, and takes comments in it.
+var ErrUnparsable = errors.New("a document's source is no JSON")
 
 // ErrIncomplete says that an answer with status 200 does not cover every shard that was asked.
 var ErrIncomplete = errors.New("answer is incomplete: a shard failed or time ran out")
@@ -23,6 +27,7 @@ type Fault struct {
 	Op      string
 	Status  int
 	Type    string // index_not_found_exception, ...; may be empty
+	Cause   string // of a search that no shard answered: why the first did not; else as Type
 	Missing string // the privilege that a 403 names, such as indices:data/read/search; may be empty
 }
 
@@ -31,6 +36,9 @@ func (f *Fault) Error() string {
 	text := fmt.Sprintf("%s: status %d", f.Op, f.Status)
 	if f.Type != "" {
 		text += " " + f.Type
+	}
+	if f.Cause != f.Type && f.Cause != "" {
+		text += " (" + f.Cause + ")"
 	}
 	switch {
 	case f.Missing != "":
@@ -49,8 +57,8 @@ func (f *Fault) Permanent() bool {
 // Overload reports whether the server asks for less: circuit breaker, full queue, or search backpressure, which comes
 // with status 429 or 500.
 func (f *Fault) Overload() bool {
-	return f.Status == http.StatusTooManyRequests || f.Type == "circuit_breaking_exception" ||
-		f.Type == "task_cancelled_exception" || strings.HasSuffix(f.Type, "rejected_execution_exception")
+	return f.Status == http.StatusTooManyRequests || f.Cause == "circuit_breaking_exception" ||
+		f.Cause == "task_cancelled_exception" || strings.HasSuffix(f.Cause, "rejected_execution_exception")
 }
 
 // Is lets errors.Is find ErrConflict.
@@ -64,10 +72,10 @@ func Gone(err error) bool {
 	return errors.As(err, &fault) && (fault.Type == "index_not_found_exception" || fault.Type == "index_closed_exception")
 }
 
-// Overloaded reports whether err asks for a smaller or later request.
+// Overloaded reports whether err asks for a smaller request, later.
 func Overloaded(err error) bool {
 	var fault *Fault
-	return errors.Is(err, ErrTooLarge) || errors.As(err, &fault) && fault.Overload()
+	return errors.As(err, &fault) && fault.Overload()
 }
 
 var (
@@ -82,13 +90,19 @@ func newFault(op string, status int, body []byte) *Fault {
 		Error struct {
 			Type   string `json:"type"`
 			Reason string `json:"reason"`
+			Root   []struct {
+				Type string `json:"type"`
+			} `json:"root_cause"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(body, &answer) != nil { // a 401 is plain text, a proxy's 502 is HTML
 		return fault
 	}
 	if word.MatchString(answer.Error.Type) {
-		fault.Type = answer.Error.Type
+		fault.Type, fault.Cause = answer.Error.Type, answer.Error.Type
+	}
+	if root := answer.Error.Root; len(root) > 0 && word.MatchString(root[0].Type) {
+		fault.Cause = root[0].Type
 	}
 	if named := privilege.FindStringSubmatch(answer.Error.Reason); named != nil && status == http.StatusForbidden {
 		fault.Missing = named[1]

@@ -33,6 +33,7 @@ func TestFaults(t *testing.T) {
 		"forbidden":    {opensearchtest.Fault{Status: http.StatusForbidden}, true, false, "status 403 security_exception"},
 		"throttled":    {opensearchtest.Fault{Status: http.StatusTooManyRequests}, false, true, "circuit_breaking_exception"},
 		"backpressure": {opensearchtest.Fault{Status: 500, Type: "task_cancelled_exception"}, false, true, "status 500"},
+		"of a shard":   {opensearchtest.Fault{Status: 500, Type: "task_cancelled_exception", EachShard: true}, false, true, "search_phase_execution_exception (task_cancelled_exception)"},
 		"rejected":     {opensearchtest.Fault{Status: 429, Type: "opensearch_rejected_execution_exception"}, false, true, "status 429"},
 		"unavailable":  {opensearchtest.Fault{Status: http.StatusServiceUnavailable}, false, false, "status 503"},
 		"odd type":     {opensearchtest.Fault{Status: 500, Type: "<script>"}, false, false, "status 500"},

@@ -26,7 +26,7 @@ func (l *Ledger) Recall(ctx context.Context, positions []Position, since time.Ti
 	}
 	again := map[string]any{"bool": map[string]any{
 		"filter": []any{young},
-		"should": []any{map[string]any{"exists": map[string]any{"field": "incident_id"}}, map[string]any{"terms": map[string]any{"rule.id": rules}}}, "minimum_should_match": 1,
+		"should": []any{map[string]any{"exists": map[string]any{"field": "incident_id"}}, map[string]any{"terms": map[string]any{"rule.id": append([]string{}, rules...)}}}, "minimum_should_match": 1,
 	}}
 	order := []string{"read_at", "event.id", "rule.id", "event.index_uuid"}
 	err := l.client.scan(ctx, LedgerPattern, again, order, func(d Document) error { return visit(Hit{Document: d}, claimed(d)) })

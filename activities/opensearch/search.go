@@ -33,10 +33,11 @@ type Result struct {
 	} `json:"hits"`
 }
 
-// Hit is a document that a search found, with the values it was sorted by.
+// Hit is a document that a search found, with the values it was sorted by. Withheld says why its source is not there.
 type Hit struct {
 	Document
-	Sort []json.RawMessage `json:"sort"`
+	Sort     []json.RawMessage `json:"sort"`
+	Withheld error             `json:"-"`
 }
 
 func (r *Result) whole() bool {

@@ -1,8 +1,10 @@
 package opensearch
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -106,22 +108,55 @@ func (c shardCopy) primary(index, uuid string, number int) (Shard, bool) {
 }
 
 // ReadPage reads, from the primary alone, the documents of a shard with after < _seq_no <= upto, at most size of them
-// (10,000 at most), in order. What is not visible yet is not among them. More query clauses leave out what they don't fit.
+// (10,000 at most), in order. What is not visible yet is not among them. More query clauses leave out what they don't fit. An
+// answer over 64 MiB, or over 100 MiB when one document is asked for, is ErrTooLarge; one with a source that is no JSON is
+// ErrUnparsable.
 func (c *Client) ReadPage(ctx context.Context, s Shard, after, upto int64, size int, more ...any) ([]Hit, error) {
-	body := map[string]any{
-		"size": size, "track_total_hits": false, "seq_no_primary_term": true, "version": true,
+	return c.readPage(ctx, s, after, upto, size, true, `"_shards":{`, more...)
+}
+
+// ReadOne reads the document with that number, or none. It is ErrUnparsable only when the answer names the number.
+func (c *Client) ReadOne(ctx context.Context, s Shard, seq int64) ([]Hit, error) {
+	return c.readPage(ctx, s, seq-1, seq, 1, true, fmt.Sprintf(`"_seq_no":%d,`, seq))
+}
+
+// NameNext reads which document would be the first of a page, without its source; none: nil.
+func (c *Client) NameNext(ctx context.Context, s Shard, after, upto int64) ([]Hit, error) {
+	return c.readPage(ctx, s, after, upto, 1, false, "")
+}
+
+// readPage takes an answer that is no JSON for the server's own if it holds the sign.
+func (c *Client) readPage(ctx context.Context, s Shard, after, upto int64, size int, source bool, sign string, more ...any) ([]Hit, error) {
+	body, err := json.Marshal(map[string]any{
+		"size": size, "track_total_hits": false, "seq_no_primary_term": true, "version": true, "_source": source,
 		"query": map[string]any{"bool": map[string]any{"filter": append([]any{
 			map[string]any{"range": map[string]any{"_seq_no": map[string]int64{"gt": after, "lte": upto}}},
 		}, more...)}},
 		"sort": []any{map[string]string{"_seq_no": "asc"}},
-	}
-	var page Result
-	preference := fmt.Sprintf("_shards:%d|_primary", s.Number) // _shards first: the other order is a 400
-	if err := c.searchWith(ctx, s.Index, url.Values{"preference": {preference}}, body, &page); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
-	if page.Shards.Successful != 1 { // a shard that does not exist is answered 200, with none that failed
-		return nil, fmt.Errorf("search %s[%d]: %w", s.Index, s.Number, ErrIncomplete)
+	op := fmt.Sprintf("search %s[%d]", s.Index, s.Number)
+	preference := fmt.Sprintf("_shards:%d|_primary", s.Number) // _shards first: the other order is a 400
+	params := url.Values{"preference": {preference}, "allow_partial_search_results": {"false"}}
+	most := maxPage
+	if size == 1 {
+		most = maxEvent
+	}
+	text, err := c.exchange(ctx, op, http.MethodPost, pathTo(s.Index, "_search"), params, body, most)
+	if err != nil {
+		return nil, err
+	}
+	var page Result
+	if err := json.Unmarshal(text, &page); err != nil {
+		if source && bytes.HasPrefix(text, []byte(`{"`)) && bytes.Contains(text, []byte(sign)) { // no proxy's page
+			return nil, fmt.Errorf("%s: %w", op, ErrUnparsable)
+		}
+		return nil, fmt.Errorf("%s: answer is not the JSON that was expected", op)
+	}
+	if !page.whole() || page.Shards.Successful != 1 { // a shard that does not exist is answered 200, with none that failed
+		return nil, fmt.Errorf("%s: %w", op, ErrIncomplete)
 	}
 	return page.Hits.Hits, nil
 }

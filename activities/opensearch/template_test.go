@@ -31,7 +31,8 @@ func TestTheStateRoleReachesEveryIndexOfOurs(t *testing.T) {
 				Actions  []string `yaml:"allowed_actions"`
 			} `yaml:"index_permissions"`
 		} `yaml:"sallyport_state"`
-		Reader any `yaml:"sallyport_reader"`
+		Reader   any `yaml:"sallyport_reader"`
+		Backtest any `yaml:"sallyport_backtest"`
 	}
 	if err := yaml.UnmarshalWithOptions(text, &roles, yaml.Strict()); err != nil {
 		t.Fatal(err)

@@ -192,7 +192,7 @@ func (a *automaton) matchSpelled(raw []byte) (matches, ok bool) {
 		}
 		r, width := character(raw[i:])
 		i += width
-		class := 0
+		var class int
 		if r < utf8.RuneSelf {
 			class = int(a.classOf[r])
 		} else {

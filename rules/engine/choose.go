@@ -9,6 +9,7 @@ import (
 type chooser struct {
 	program *Program
 	rate    map[probe]float64 // measured; what is not in it is guessed
+	sets    map[int32][][]probe
 	steps   []step            // beside the program's: ands of what is left to ask
 	lengths map[int32]float64 // by field: the mean bytes of an event there
 	short   map[probe]bool    // by field: some rule needs a short text there, so that others may as well
@@ -104,7 +105,7 @@ func (c *chooser) signTest(at, number int32) (best []clue, cost float64, ok bool
 	t := &c.program.tests[number]
 	var least []probe
 	cost = math.Inf(1)
-	for _, set := range t.signs() {
+	for _, set := range c.setsOf(number) {
 		if sum := c.cost(set); sum < cost {
 			least, cost, ok = set, sum, true
 		}
@@ -117,6 +118,19 @@ func (c *chooser) signTest(at, number int32) (best []clue, cost float64, ok bool
 		best = append(best, s)
 	}
 	return best, cost, ok
+}
+
+// setsOf are the sets of probes of a test, found once.
+func (c *chooser) setsOf(number int32) [][]probe {
+	sets, known := c.sets[number]
+	if !known {
+		if c.sets == nil {
+			c.sets = map[int32][][]probe{}
+		}
+		sets = c.program.tests[number].signs()
+		c.sets[number] = sets
+	}
+	return sets
 }
 
 // leave adds steps to what is left to ask of each sign.

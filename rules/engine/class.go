@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -93,6 +94,7 @@ func (c *class) study(mapping string, last bool) {
 	for _, event := range c.sample {
 		common.learn(event)
 	}
+	c.program.common.Store(common)
 	by := &chooser{program: c.program}
 	by.rate, by.lengths = c.measure(mapping, common)
 	made := c.build(by, common)
@@ -173,32 +175,29 @@ func (c *class) tallies(mapping string, with *plan) map[int32]*tally {
 
 // assemble puts probes where their values are looked at.
 func (c *class) assemble(probes []probe, common *rarity) (s sieve) {
-	s.at = make([]int32, len(c.program.layout.tree.nodes))
-	for i := range s.at {
-		s.at[i] = -1
-	}
+	s.at = make([]spot, len(c.program.layout.tree.nodes))
+	at := map[int32][]int32{}
 	for i, p := range probes {
 		switch {
 		case p.kind == probeAlways:
-			s.always = append(s.always, int32(2*i))
+			s.always = append(s.always, int32(i))
 		case p.field < 0:
 			into := &s.anywhere
 			if !isASCII([]byte(p.text)) {
 				into = &s.odd
 			}
-			addGrams(into, []byte(p.text), int32(2*i))
+			addGrams(into, []byte(p.text), int32(i))
 		default:
 			for k, place := range c.program.layout.places[c.shape][p.field] {
-				number := int32(2 * i)
-				if k == 0 && place.path { // no other place counts before it
-					number++
+				if k > 0 || !place.path {
+					s.at[place.node].behind = true
 				}
-				f := s.filter(place.node)
-				f.doubled = f.doubled || place.doubled
-				f.add(p, number)
+				s.at[place.node].doubled = s.at[place.node].doubled || place.doubled
+				at[place.node] = append(at[place.node], int32(i))
 			}
 		}
 	}
+	s.fill(probes, at)
 	s.anywhere.seal(common)
 	s.odd.seal(common)
 	for _, f := range s.filters {
@@ -207,12 +206,21 @@ func (c *class) assemble(probes []probe, common *rarity) (s sieve) {
 	return s
 }
 
-func (s *sieve) filter(node int32) *filter {
-	if s.at[node] < 0 {
-		s.at[node] = int32(len(s.filters))
-		s.filters = append(s.filters, &filter{})
+// fill makes the filters. Nodes with the same probes, as the places of one field have, share one.
+func (s *sieve) fill(probes []probe, at map[int32][]int32) {
+	same := map[string]*filter{}
+	for _, node := range slices.Sorted(maps.Keys(at)) {
+		numbers := slices.Compact(at[node])
+		key := fmt.Sprint(numbers)
+		if same[key] == nil {
+			same[key] = &filter{}
+			s.filters = append(s.filters, same[key])
+			for _, i := range numbers {
+				same[key].add(probes[i], i)
+			}
+		}
+		s.at[node].filter = same[key]
 	}
-	return s.filters[s.at[node]]
 }
 
 func (f *filter) add(p probe, number int32) {

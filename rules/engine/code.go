@@ -89,7 +89,7 @@ func (m *Matcher) askAll(field int32, of span32) {
 		}
 	}
 	m.found[field].crowded, m.crowding = true, true
-	texts := m.plan.crowd(field)
+	texts := m.plan.crowd(field, m.program)
 	for i := of.from; i < of.to; i++ {
 		if m.values[i].kind != kindNull {
 			texts.look(m, m.values[i].raw)
@@ -99,7 +99,7 @@ func (m *Matcher) askAll(field int32, of span32) {
 }
 
 // crowd finds all texts that the plan's questions look for inside a field; it is made when first needed.
-func (p *plan) crowd(field int32) *grams {
+func (p *plan) crowd(field int32, program *Program) *grams {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.crowds[field] == nil {
@@ -109,7 +109,7 @@ func (p *plan) crowd(field int32) *grams {
 				made.add(q.text, int32(i))
 			}
 		}
-		made.seal(p.common)
+		made.seal(program.common.Load())
 		p.crowds[field] = made
 	}
 	return p.crowds[field]

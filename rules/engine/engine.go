@@ -11,6 +11,7 @@ package engine
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/logsource"
@@ -38,6 +39,8 @@ type Program struct {
 	steps  []step
 	rules  []compiled
 	weight []float64 // by step
+
+	common atomic.Pointer[rarity] // of the last sample
 
 	mu      sync.Mutex
 	classes map[string]*class

@@ -168,7 +168,10 @@ func (m *Matcher) meet(probe int32, value []byte, at int) {
 	m.work += slashes
 	switch {
 	case slashes == manySlashes:
-		m.wake(probe &^ 1)
+		exact := m.exact
+		m.exact = false
+		m.wake(probe)
+		m.exact = exact
 	case slashes&1 == 0:
 		m.wake(probe)
 	}

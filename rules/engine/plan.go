@@ -16,7 +16,6 @@ type plan struct {
 	code      []ask
 	questions []question
 
-	common *rarity
 	mu     sync.Mutex
 	crowds map[int32]*grams // by field
 }
@@ -109,19 +108,16 @@ func (p *planner) wake(s clue, target int32) {
 	if s.exact {
 		wake++
 	}
-	for _, known := range p.woken[at] {
-		if known == wake {
-			return
-		}
+	if !slices.Contains(p.woken[at], wake) {
+		p.woken[at] = append(p.woken[at], wake)
 	}
-	p.woken[at] = append(p.woken[at], wake)
 }
 
 // encode writes the code of all targets in the order that decided soonest.
 func (p *planner) encode(tallies map[int32]*tally) *plan {
 	made := &plan{
 		sieve: p.plan.sieve, targets: slices.Clone(p.plan.targets), whole: p.plan.whole, signless: p.plan.signless,
-		wakeAt: p.plan.wakeAt, wakes: p.plan.wakes, common: p.common, crowds: map[int32]*grams{},
+		wakeAt: p.plan.wakeAt, wakes: p.plan.wakes, crowds: map[int32]*grams{},
 	}
 	e := &encoder{planner: p, plan: made, tallies: tallies, places: map[int32]int32{}}
 	for i := range made.targets {

@@ -5,17 +5,24 @@ import (
 	"slices"
 )
 
-// sieve holds the probes of one class of events. It looks at values as the event spells them. Its tables hold a probe as
-// twice its number, and one if no place of its field counts before the one that the table is for.
+// sieve holds the probes of one class of events. It looks at values as the event spells them.
 type sieve struct {
-	at       []int32 // by node: its filter, -1 for none
+	at       []spot // by node
 	filters  []*filter
 	anywhere *grams  // over the whole event
 	odd      *grams  // over its strings that are not simple
 	always   []int32 // probes that speak on every event
 }
 
-// filter holds the probes of one node.
+// spot is what a sieve has for a node.
+type spot struct {
+	filter *filter // nil for none
+	behind bool    // some field has a place that counts before this one
+
+	doubled bool // values here are escaped once more than JSON asks
+}
+
+// filter holds the probes of one node, or of several.
 type filter struct {
 	present, number []int32
 	lengths         uint64 // of texts of equals up to 63 bytes; bit 63 stands for longer ones
@@ -24,7 +31,6 @@ type filter struct {
 	grams           *grams
 	letters         alphabet // of all texts: strings whose escapes stand for none of them are looked at as they are
 	odd             *grams   // of texts beyond ASCII, which only values that are not simple can have
-	doubled         bool     // values here are escaped once more than JSON asks
 }
 
 // ends find texts by their eight, or if they are shorter their four, outermost bytes.
@@ -34,8 +40,8 @@ type ends struct{ eight, four table }
 func (m *Matcher) sift() {
 	s := &m.plan.sieve
 	for i := range m.spans {
-		if f := s.at[m.spans[i].node]; f >= 0 {
-			m.siftSpan(s.filters[f], i)
+		if at := &s.at[m.spans[i].node]; at.filter != nil {
+			m.siftSpan(at, i)
 		}
 	}
 	if s.anywhere != nil || s.odd != nil {
@@ -92,22 +98,22 @@ func (m *Matcher) canonical(v *value) []byte {
 	return m.keep(m.respell(m.take(2*len(v.raw)), int(v.at), int(v.at)+len(v.raw)))
 }
 
-func (m *Matcher) siftSpan(f *filter, i int) {
-	span := &m.spans[i]
+func (m *Matcher) siftSpan(at *spot, i int) {
+	f, span := at.filter, &m.spans[i]
 	if span.kind == kindObject || span.kind == kindArray {
-		m.siftList(f, int(span.start))
+		m.siftList(at, int(span.start))
 		return
 	}
 	text := m.in[span.start:span.end]
-	if f.doubled && bytes.IndexByte(text, '\\') >= 0 {
-		m.siftList(f, int(span.start)-1)
+	if at.doubled && bytes.IndexByte(text, '\\') >= 0 {
+		m.siftList(at, int(span.start)-1)
 		return
 	}
-	m.exact = !m.sorted && !span.listed && span.how != strange
+	m.exact = !at.behind && !m.sorted && !span.listed && span.how != strange
 	respelled := span.how == strange && m.marks.denoted.meets(&f.letters)
 	if respelled || span.how != simple && f.odd != nil {
-		at, _ := slices.BinarySearchFunc(m.odds, span.start, func(odd oddString, start int32) int { return int(odd.from - start) })
-		canonical := m.spelled(&m.odds[at])
+		k, _ := slices.BinarySearchFunc(m.odds, span.start, func(odd oddString, start int32) int { return int(odd.from - start) })
+		canonical := m.spelled(&m.odds[k])
 		if f.odd != nil {
 			f.odd.look(m, canonical)
 		}
@@ -120,12 +126,12 @@ func (m *Matcher) siftSpan(f *filter, i int) {
 }
 
 // siftList looks at every scalar of the list, the object or the text that begins there.
-func (m *Matcher) siftList(f *filter, start int) {
-	from := len(m.values)
+func (m *Matcher) siftList(at *spot, start int) {
+	f, from := at.filter, len(m.values)
 	m.gather(start)
 	for k := from; k < len(m.values); k++ {
 		v := &m.values[k]
-		if f.doubled {
+		if at.doubled {
 			m.undouble(v)
 		}
 		text := v.raw
@@ -192,13 +198,12 @@ func plainWhole(text []byte) bool {
 // wake marks the targets that a probe stands for.
 func (m *Matcher) wake(p int32) {
 	if m.counted != nil {
-		m.counted[p>>1]++
+		m.counted[p]++
 	}
-	exact := p&1 != 0 && m.exact
 	plan := m.plan
-	for _, wake := range plan.wakes[plan.wakeAt[p>>1]:plan.wakeAt[p>>1+1]] {
+	for _, wake := range plan.wakes[plan.wakeAt[p]:plan.wakeAt[p+1]] {
 		target := wake >> 1
-		if wake&1 != 0 && !exact {
+		if wake&1 != 0 && !m.exact {
 			target = plan.targets[target].whole
 		}
 		m.mark(target)

@@ -98,8 +98,8 @@ func (m *Matcher) collect(at int32) {
 	for ; at >= 0; at = m.spans[at].prev {
 		m.chain = append(m.chain, at)
 	}
-	for i := len(m.chain) - 1; i >= 0; i-- {
-		s := &m.spans[m.chain[i]]
+	for _, at := range slices.Backward(m.chain) {
+		s := &m.spans[at]
 		if s.kind == kindObject || s.kind == kindArray {
 			m.gather(int(s.start))
 		} else {

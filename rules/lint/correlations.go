@@ -3,12 +3,16 @@ package lint
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/rules"
 	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
+
+// ownFields begins the names that every match has.
+const ownFields = "sallyport."
 
 // matchesKept is how long matches of rules that only feed correlations are kept.
 const matchesKept = 48 * time.Hour
@@ -22,7 +26,7 @@ func (c *checker) correlations() {
 			c.warn(here, LongTimespan, fmt.Sprintf("the timespan of %s is longer than the %s for which matches are kept: older ones don't count", correlation.Timespan, matchesKept), "use a shorter one")
 		}
 		for _, field := range correlation.GroupBy {
-			if !c.groups(correlation, field) {
+			if !strings.HasPrefix(field, ownFields) && !c.groups(correlation, field) {
 				c.warn(here, UnknownGroup, "group-by "+field+": no event of the rules that it names has that field", "name a field of theirs, or an alias")
 			}
 		}

@@ -114,7 +114,7 @@ func rootCommand(streams IO, verbs Verbs) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.PersistentFlags().String("config", defaultConfig(), "the config file; SALLYPORT_CONFIG names another default")
 	root.AddCommand(checkCommand(streams), incidentCommand(streams), approveCommand(streams), denyCommand(streams), releaseCommand(streams), haltCommand(streams),
-		resumeCommand(streams), rulesCommand(streams), huntCommand(streams), auditCommand(streams), configCommand(streams), keyCommand(streams), versionCommand(streams))
+		resumeCommand(streams), rulesCommand(streams), huntCommand(streams), coverageCommand(streams), auditCommand(streams), configCommand(streams), keyCommand(streams), versionCommand(streams))
 	for _, verb := range []struct {
 		name, short string
 		build       func(IO) *cobra.Command

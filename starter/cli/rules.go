@@ -14,7 +14,7 @@ import (
 func rulesCommand(streams IO) *cobra.Command {
 	command := group("rules", "Check, test, run and explain detection rules; needs no server",
 		"  sallyport rules check my-rules\n  sallyport rules test my-rules\n  sallyport rules run --rules my-rules events.ndjson.gz")
-	command.AddCommand(rulesRunCommand(streams), rulesExplainCommand(streams), rulesCheckCommand(streams), rulesTestCommand(streams), rulesBenchCommand(streams), rulesImportCommand(streams))
+	command.AddCommand(rulesRunCommand(streams), rulesExplainCommand(streams), rulesCheckCommand(streams), rulesTestCommand(streams), rulesBenchCommand(streams), rulesBacktestCommand(streams), rulesImportCommand(streams))
 	return command
 }
 

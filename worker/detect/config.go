@@ -28,12 +28,13 @@ type Stream struct {
 	Cluster   string        `yaml:"cluster,omitempty" doc:"name of the cluster it is read from; empty: the one that keeps Sallyport's own state"`
 	Index     string        `yaml:"index" doc:"pattern of its indices, as narrow as possible: one index without rights refuses the whole pattern" example:"wazuh-alerts-4.x-*"`
 	Mapping   string        `yaml:"mapping" doc:"mapping of its fields: a name below rules/content/mappings" example:"wazuh4"`
-	From      string        `yaml:"from,omitempty" doc:"now or beginning: where indices begin that are there when the stream starts for the first time (default now); later ones are always read from their beginning"`
+	From      string        `yaml:"from,omitempty" doc:"now, beginning, or a time as 2026-11-01T00:00:00Z: what is read of indices that are there when the stream starts for the first time (default now); of a time, what happened at or after it by its mapped time, and an index whose newest event is older is passed over; later indices, and what is written later, are always read"`
 	Slots     int           `yaml:"slots,omitempty" doc:"how many readers share its shards (default 1)"`
 	Poll      time.Duration `yaml:"poll,omitempty" doc:"time between two looks at its checkpoints (default 2s)"`
 	Lag       *int          `yaml:"lag,omitempty" doc:"how many polls old the checkpoint is that is read up to (default 2); poll x lag should exceed the indices' refresh_interval, 0 is quickest and refreshes more"`
 	LateAfter time.Duration `yaml:"late_after,omitempty" doc:"an event older than this when it is read is late: kept, but opens nothing (default 168h)"`
 	Page      int           `yaml:"page,omitempty" doc:"documents per request (default 1000, at most 10000)"`
+	Backtest  Backtest      `yaml:"backtest,omitempty" doc:"how far sallyport rules backtest may load the cluster"`
 }
 
 // NewIncidents is the token bucket that new incidents pass. Zero values are the defaults.
@@ -72,8 +73,8 @@ func (s Stream) Validate() (faults config.Faults) {
 	if s.Mapping == "" {
 		faults = append(faults, config.Fault{Field: "mapping", Problem: "is empty", Mend: "name the mapping of the stream's fields, such as wazuh4"})
 	}
-	if s.From != "" && s.From != FromNow && s.From != FromBeginning {
-		faults = append(faults, config.Fault{Field: "from", Problem: fmt.Sprintf("is %q", s.From), Mend: "write now or beginning"})
+	if _, ok := s.fromTime(); !ok && s.From != "" && s.From != FromNow && s.From != FromBeginning {
+		faults = append(faults, config.Fault{Field: "from", Problem: fmt.Sprintf("is %q", s.From), Mend: "write now, beginning, or a time as 2026-11-01T00:00:00Z"})
 	}
 	if s.Slots < 0 || s.Slots > 64 {
 		faults = append(faults, config.Fault{Field: "slots", Problem: fmt.Sprintf("is %d", s.Slots), Mend: "write 1 to 64"})
@@ -90,7 +91,17 @@ func (s Stream) Validate() (faults config.Faults) {
 	if s.Page < 0 || s.Page > 10000 {
 		faults = append(faults, config.Fault{Field: "page", Problem: fmt.Sprintf("is %d", s.Page), Mend: "write 1 to 10000"})
 	}
-	return faults
+	return append(faults, config.Within("backtest", s.Backtest.Validate())...)
+}
+
+// fromTime is the time that from names, if it names one: a date is its beginning in UTC.
+func (s Stream) fromTime() (from time.Time, ok bool) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if from, err := time.Parse(layout, s.From); err == nil {
+			return from.UTC(), true
+		}
+	}
+	return time.Time{}, false
 }
 
 // indexFault refuses patterns that can't be watched: our own indices would feed detections back into the ledger.
@@ -102,6 +113,8 @@ func indexFault(pattern string) config.Fault {
 		case part == opensearch.InboxIndex: // the one index of ours that holds events
 		case part == "" || strings.ContainsAny(part, " /?#\"<>|\\"):
 			fault.Problem, fault.Mend = fmt.Sprintf("%q is no index pattern", pattern), "write one such as wazuh-alerts-4.x-*"
+		case part != strings.ToLower(part):
+			fault.Problem, fault.Mend = fmt.Sprintf("%q can match no index: their names have no capitals", part), "write it in small letters"
 		case strings.HasPrefix(part, "-") || strings.HasPrefix(part, "_"):
 			fault.Problem, fault.Mend = fmt.Sprintf("%q is no index pattern", pattern), "name what is watched, exclusions are not known here"
 		case strings.Contains(part, ":"):

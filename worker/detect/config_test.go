@@ -14,6 +14,12 @@ func TestConfigFaults(t *testing.T) {
 	if faults := (detect.Config{Streams: []detect.Stream{good}}).Validate(); len(faults) > 0 {
 		t.Fatalf("a good stream: %v", faults)
 	}
+	for _, from := range []string{"now", "beginning", "2026-11-01", "2026-11-01T00:00:00Z", "2026-11-01T01:00:00.5+01:00"} {
+		good.From = from
+		if faults := (detect.Config{Streams: []detect.Stream{good}}).Validate(); len(faults) > 0 {
+			t.Errorf("from: %s: %v", from, faults)
+		}
+	}
 	for want, change := range map[string]func(*detect.Stream){
 		"streams[0].name: ":                                 func(s *detect.Stream) { s.Name = "My Stream" },
 		"streams[0].index: ":                                func(s *detect.Stream) { s.Index = "" },
@@ -23,8 +29,9 @@ func TestConfigFaults(t *testing.T) {
 		"names another cluster":                             func(s *detect.Stream) { s.Index = "other:logs-*" },
 		"exclusions are not known":                          func(s *detect.Stream) { s.Index = "logs-*,-logs-x" },
 		"is no index pattern":                               func(s *detect.Stream) { s.Index = "logs-*/_search" },
+		`"Wazuh-*" can match no index`:                      func(s *detect.Stream) { s.Index = "logs-*,Wazuh-*" },
 		"streams[0].mapping: is empty":                      func(s *detect.Stream) { s.Mapping = "" },
-		`streams[0].from: is "yesterday": write now or beg`: func(s *detect.Stream) { s.From = "yesterday" },
+		`streams[0].from: is "yesterday": write now, begin`: func(s *detect.Stream) { s.From = "yesterday" },
 		"streams[0].slots: is 65":                           func(s *detect.Stream) { s.Slots = 65 },
 		"streams[0].poll: is 1ms":                           func(s *detect.Stream) { s.Poll = time.Millisecond },
 		"streams[0].lag: is -1":                             func(s *detect.Stream) { s.Lag = &minus },

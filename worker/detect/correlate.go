@@ -110,7 +110,7 @@ func seen(hit opensearch.Hit, d soar.Detection) (event *correlate.Event, counts 
 		event.Values = append(event.Values, correlate.Value{Name: name, Text: text})
 	}
 	slices.SortFunc(event.Values, func(a, b correlate.Value) int { return strings.Compare(a.Name, b.Name) })
-	return event, !d.Late
+	return event, !d.Late && d.SuppressedBy == ""
 }
 
 // correlate feeds one document; what fires is kept until it is written.

@@ -46,9 +46,7 @@ func (o *office) start() (kill func()) {
 	stream := o.stream(func(s *detect.Stream) { s.Mapping = "wazuh4" })
 	d, err := detect.New(detect.Parts{
 		Config: detect.Config{Streams: []detect.Stream{stream}}, State: o.client, Signaller: o.signaller, Metrics: o.metrics, Log: log, Rules: o.live,
-		Matcher: func(of detect.Stream) (detect.Matcher, error) {
-			return detect.NewRuleMatcher(o.live, of, o.metrics, log)
-		},
+		Matcher: func(s detect.Stream) (detect.Matcher, error) { return detect.NewRuleMatcher(o.live, s, o.metrics, log) },
 	})
 	if err != nil {
 		o.Fatal(err)
@@ -115,16 +113,20 @@ func (o *office) of(pattern, rule string) (found []soar.Detection) {
 
 const allMatches = "sallyport-matches*"
 
-// remembers waits until the dispatcher has worked on so many matches of a rule and saved its cursor behind them.
+// untilCorrelated waits until the dispatcher has worked on so many matches of a rule and saved its cursor behind them.
 func (o *office) untilCorrelated(rule string, n int) {
 	o.Helper()
-	o.until(fmt.Sprintf("%d matches of %s are correlated", n, rule), func() bool {
-		if len(o.of(allMatches, rule)) != n {
-			return false
-		}
+	o.until(fmt.Sprintf("%d matches of %s are correlated", n, rule), func() bool { return len(o.of(allMatches, rule)) == n })
+	o.untilSaved(int64(n - 1))
+}
+
+// untilSaved waits until the dispatcher's cursor stands there among the matches.
+func (o *office) untilSaved(seq int64) {
+	o.Helper()
+	o.until(fmt.Sprintf("the cursor stands at %d", seq), func() bool {
 		for _, p := range o.cursorOf("dispatcher").Shards {
 			if opensearch.IsMatch(p.Index) {
-				return p.Seq >= int64(n-1)
+				return p.Seq >= seq
 			}
 		}
 		return false
@@ -142,7 +144,8 @@ func TestBruteForceThenLogin(t *testing.T) {
 			o.login(host, "203.0.113.66", "5760")
 		}
 		o.untilCorrelated("ssh-login-failed", 7)
-		o.until("the inner correlation fired twice", func() bool { return len(o.of(allMatches, "ssh-many-failures")) == 2 })
+		o.untilCorrelated("ssh-many-failures", 2)
+		o.untilSaved(8)
 		kill()
 		kill = o.start()
 		o.login(host, "203.0.113.66", "5715")

@@ -1,8 +1,9 @@
 // Package detect reads streams of events, matches rules on them, keeps what matched in the ledger and tells incidents.
 //
 // Reading order: tail.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
-// stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, then dispatch.go (the
-// ledger becomes incidents) with correlate.go and firing.go (detections become more), shape.go and overload.go.
+// stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, coverage.go (how a stream
+// stands, from unread.go, stall.go, past.go and lateness.go), then dispatch.go (the ledger becomes incidents) with
+// correlate.go and firing.go (detections become more), shape.go and overload.go.
 package detect
 
 import (
@@ -32,6 +33,10 @@ type Matcher interface {
 	MatchAlone(source []byte) ([]soar.Detection, error)
 	// Dearest evaluates source once more and says which rule costs most on it, and how long it took.
 	Dearest(source []byte) (rule string, took time.Duration)
+	// EventTime is when the event happened, as its mapping says; zero if it names no time that can be read.
+	EventTime(source []byte) time.Time
+	// TimePaths are the fields that hold it, the one that counts first first; none where each event's shape says which.
+	TimePaths() []string
 }
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.

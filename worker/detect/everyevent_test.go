@@ -29,6 +29,14 @@ func (r everyEvent) Match(source []byte) ([]soar.Detection, error) {
 
 func (everyEvent) Dearest([]byte) (string, time.Duration) { return "every", time.Millisecond }
 
+func (everyEvent) EventTime(source []byte) time.Time {
+	var e event
+	_ = json.Unmarshal(source, &e)
+	return e.Time
+}
+
+func (everyEvent) TimePaths() []string { return []string{"time"} }
+
 func (everyEvent) MatchAlone(source []byte) ([]soar.Detection, error) {
 	var e event
 	if err := json.Unmarshal(source, &e); err != nil {

@@ -36,6 +36,7 @@ func (s *slot) lose(ctx context.Context, position *opensearch.Position) error {
 	if err != nil {
 		return err
 	}
+	s.tally.Lost += unread
 	s.d.Metrics.lost.WithLabelValues(s.stream.Name).Add(float64(unread))
 	s.term.Detections += int64(written)
 	return nil

@@ -23,56 +23,82 @@ const (
 
 // evaluate tries the rules on one event. An event that can't be read never stops the shard.
 func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []opensearch.Entry {
-	began := s.now()
-	found, err := s.match(hit.Source)
-	s.tellSlow(position, hit, s.now().Sub(began))
+	now := s.now().UTC()
+	if s.tooEarly(position.From, hit) {
+		return nil
+	}
+	found, err := s.match(hit)
+	s.tellSlow(position, hit, s.now().Sub(now))
 	if err != nil {
 		s.unreadable(position, hit, err)
 		return nil
 	}
+	s.observeTime(hit, now)
 	entries := make([]opensearch.Entry, len(found))
 	for i, detection := range found {
 		detection.Stream = s.stream.Name
 		detection.Event = soar.EventRef{IndexUUID: position.UUID, Index: hit.Index, ID: hit.ID}
-		detection.ReadAt = s.now().UTC()
+		detection.ReadAt = now
 		s.complete(&detection)
 		entries[i] = opensearch.Entry{Detection: detection, IndexCreated: position.Created}
 	}
 	return entries
 }
 
-// sampleEvery is how often a slot names an event that can't be read: a broken source may write nothing else.
-const sampleEvery = 10 * time.Second
+// sampleEvery is in what time a slot names so many events that can't be read: a broken source may write nothing else.
+const (
+	sampleEvery = 10 * time.Second
+	sampleSize  = 20
+)
 
-// unreadable counts an event on which no rule was tried, and names one of them now and then.
+// unreadable counts an event on which no rule was tried, and names it unless many were named just now.
 func (s *slot) unreadable(position *opensearch.Position, hit opensearch.Hit, err error) {
-	reason := "unreadable"
-	if errors.Is(err, errPanic) {
-		reason = "panic"
+	s.d.Metrics.unreadable.WithLabelValues(s.stream.Name, reasonOf(err)).Inc()
+	if now := s.now(); now.Sub(s.sampled) >= sampleEvery {
+		s.sampled, s.named = now, 0
 	}
-	s.d.Metrics.unreadable.WithLabelValues(s.stream.Name, reason).Inc()
-	now := s.now()
-	if now.Sub(s.named) < sampleEvery {
+	if s.named >= sampleSize {
 		s.unnamed++
 		return
 	}
-	s.named = now
-	s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "shard", position.Shard, "seq_no", hit.SeqNo,
+	s.named++
+	s.log.Warn("event can't be read: no rule was tried on it", "index", hit.Index, "id", hit.ID, "seq", hit.SeqNo, "shard", position.Shard,
 		"error", err, "not_named_before", s.unnamed)
 	s.unnamed = 0
 }
 
-// errPanic says that the matcher has a bug that this event meets.
-var errPanic = errors.New("matcher panicked")
+// errPanic says that the matcher has a bug that this event meets; errNoSource that the index keeps none.
+var (
+	errPanic    = errors.New("matcher panicked")
+	errNoSource = errors.New("the document has no _source: its index does not keep it")
+)
+
+// reasonOf is the metric's word for what is wrong with an event.
+func reasonOf(err error) string {
+	for word, wrong := range map[string]error{
+		"panic": errPanic, "no_source": errNoSource, "too_large": opensearch.ErrTooLarge, "unparsable": opensearch.ErrUnparsable,
+	} {
+		if errors.Is(err, wrong) {
+			return word
+		}
+	}
+	return "unreadable"
+}
 
 // match tries every rule. A rule must not take the reader down, nor the other rules of its event: when one panics, each
 // is tried by itself.
-func (s *slot) match(source []byte) ([]soar.Detection, error) {
-	found, err := guarded(s.matcher.Match, source)
+func (s *slot) match(hit opensearch.Hit) ([]soar.Detection, error) {
+	switch {
+	case hit.Withheld != nil:
+		return nil, hit.Withheld
+	case len(hit.Source) == 0:
+		return nil, errNoSource
+	}
+	found, err := guarded(s.matcher.Match, hit.Source)
 	if !errors.Is(err, errPanic) {
 		return found, err
 	}
-	return guarded(s.matcher.MatchAlone, source)
+	return guarded(s.matcher.MatchAlone, hit.Source)
 }
 
 // guarded turns a panic into an error.
@@ -85,14 +111,56 @@ func guarded(match func([]byte) ([]soar.Detection, error), source []byte) (found
 	return match(source)
 }
 
+// usable reports whether an event's time can be one.
+func usable(at, now time.Time) bool { return at.Year() >= 1980 && at.Sub(now) <= skew }
+
+// tooEarly reports whether an event is left out by the stream's from. One without a time is not.
+func (s *slot) tooEarly(from *opensearch.From, hit opensearch.Hit) bool {
+	if from == nil || hit.SeqNo > from.Upto {
+		return false
+	}
+	at := s.matcher.EventTime(hit.Source)
+	early := !at.IsZero() && at.Before(from.Time)
+	if early {
+		s.d.Metrics.before.WithLabelValues(s.stream.Name).Inc()
+	}
+	return early
+}
+
+// observeTime counts how late an event was read after it had happened. One without a time that can be is counted and
+// named: its rules were tried.
+func (s *slot) observeTime(hit opensearch.Hit, now time.Time) {
+	at := s.matcher.EventTime(hit.Source)
+	if !usable(at, now) {
+		s.d.Metrics.timeless.WithLabelValues(s.stream.Name).Inc()
+		if s.timeless = append(s.timeless, hit.Index+"/"+hit.ID); len(s.timeless) > mostNamed {
+			s.timeless = s.timeless[:mostNamed]
+		}
+		return
+	}
+	late := max(0, now.Sub(at))
+	s.d.Metrics.lateness.WithLabelValues(s.stream.Name).Observe(late.Seconds())
+	observeLateness(&s.lateness, now, late)
+}
+
+// mostNamed bounds the events that one line of the log names: a stream with the wrong mapping has no other.
+const mostNamed = 20
+
+// sayTimeless names the events of a page that have no usable time.
+func (s *slot) sayTimeless() {
+	if len(s.timeless) == 0 {
+		return
+	}
+	s.log.Warn("events have no time that can be: the time of reading stands in", "events", s.timeless, "named_at_most", mostNamed)
+	s.timeless = nil
+}
+
 // complete bounds what the event says and decides what only the reader knows.
 func (s *slot) complete(d *soar.Detection) {
 	m, name := s.d.Metrics, s.stream.Name
-	if d.EventTime.Year() < 1980 || d.EventTime.Sub(d.ReadAt) > skew {
-		m.timeless.WithLabelValues(name).Inc()
+	if !usable(d.EventTime, d.ReadAt) {
 		d.EventTime = d.ReadAt
 	}
-	m.lateness.WithLabelValues(name).Observe(max(0, d.ReadAt.Sub(d.EventTime).Seconds()))
 	if d.Late = d.ReadAt.Sub(d.EventTime) > s.stream.LateAfter; d.Late {
 		m.late.WithLabelValues(name).Inc()
 	}

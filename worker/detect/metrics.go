@@ -1,6 +1,12 @@
 package detect
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+)
 
 // Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream, sallyport_dispatch,
 // sallyport_correlate or sallyport_rules.
@@ -14,6 +20,7 @@ type Metrics struct {
 	mistyped    *prometheus.CounterVec
 	slow        *prometheus.CounterVec
 	timeless    *prometheus.CounterVec
+	before      *prometheus.CounterVec
 	holes       *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
 	rewinds     *prometheus.CounterVec
@@ -22,6 +29,10 @@ type Metrics struct {
 	lateness    *prometheus.HistogramVec
 	lag         *prometheus.GaugeVec
 	unread      *prometheus.GaugeVec
+	stalled     *prometheus.GaugeVec
+	shardHoles  *prometheus.GaugeVec
+	shardShown  *prometheus.GaugeVec
+	shardBack   *prometheus.GaugeVec
 	missing     *prometheus.GaugeVec
 	closed      *prometheus.GaugeVec
 	unseen      *prometheus.GaugeVec
@@ -64,18 +75,23 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		detections: counter("sallyport_stream_detections_total", "Detections that are new in the ledger.", "stream"),
 		duplicates: counter("sallyport_stream_duplicates_total", "Detections that the ledger had already.", "stream"),
 		late:       counter("sallyport_stream_late_total", "Detections whose event was older than late_after.", "stream"),
-		unreadable: counter("sallyport_stream_unreadable_total", "Events that no rule could be tried on; each is named in the log.", "stream", "reason"),
+		unreadable: counter("sallyport_stream_unreadable_total", "Events that no rule could be tried on, by reason (unreadable, unparsable, too_large, no_source, panic); each is named in the log.", "stream", "reason"),
 		ruleFaults: counter("sallyport_stream_rule_faults_total", "Events on which a rule's condition failed, so that the rule matched nothing; each rule is named in the log.", "rule"),
 		mistyped:   counter("sallyport_stream_mistyped_total", "Values that are not of the type that the stream's mapping declares, so that native rules saw no such field; counted on events that one of them might match.", "stream", "field"),
 		slow:       counter("sallyport_stream_slow_events_total", "Events whose rules took 50 ms or longer; at most one in ten seconds is named in the log, with its dearest rule.", "stream"),
-		timeless:   counter("sallyport_stream_timeless_total", "Detections whose event had no usable time; the time of reading stands in.", "stream"),
+		timeless:   counter("sallyport_stream_timeless_total", "Events without the mapped time, or with one that can't be, named in the log; the time of reading stands in for a detection's.", "stream"),
+		before:     counter("sallyport_stream_before_total", "Events that happened before the time that the stream begins at (from), and that are not evaluated.", "stream"),
 		holes:      counter("sallyport_stream_holes_total", "Sequence numbers without a document, proved by a refresh.", "stream"),
 		refreshes:  counter("sallyport_stream_refreshes_total", "Refreshes forced at holes.", "stream"),
 		rewinds:    counter("sallyport_stream_rewinds_total", "Shards read again because their history changed.", "stream"),
 		lost:       counter("sallyport_stream_lost_total", "Operations of indices that were deleted before they were read.", "stream"),
 		failures:   counter("sallyport_stream_failures_total", "Polls or shards that could not be read.", "stream"),
 		lag:        gauge("sallyport_stream_lag_documents", "Operations up to the global checkpoint that are not read yet.", "stream", "index", "shard"),
-		unread:     gauge("sallyport_stream_unread_seconds", "For how long a shard has had something unread.", "stream", "index", "shard"),
+		unread:     gauge("sallyport_stream_unread_seconds", "Age of a shard's oldest unread operation, since a look at the checkpoints first showed it.", "stream", "index", "shard"),
+		stalled:    gauge("sallyport_stream_stalled_seconds", "For how long a shard can't be read to its end: no started primary, refused, closed. Shard -1: a whole pattern.", "stream", "index", "shard"),
+		shardHoles: gauge("sallyport_stream_shard_holes", "Sequence numbers of a shard without a document, proved by a refresh, since the stream's first start.", "stream", "index", "shard"),
+		shardShown: gauge("sallyport_stream_shard_refreshes", "Refreshes forced at holes of a shard since the stream's first start.", "stream", "index", "shard"),
+		shardBack:  gauge("sallyport_stream_shard_rewinds", "How often a shard was read again because its history changed, since the stream's first start.", "stream", "index", "shard"),
 		missing:    gauge("sallyport_stream_missing_shards", "Shards without a started primary.", "stream", "slot"),
 		closed:     gauge("sallyport_stream_closed_shards", "Shards of closed indices that were not read to their end; the watermark stands until they are opened or deleted.", "stream", "slot"),
 		unseen:     gauge("sallyport_stream_unseen_patterns", "Parts of the stream's index pattern that match no open index; the watermark stands meanwhile.", "stream", "slot"),
@@ -87,8 +103,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		tooLate:    counter("sallyport_correlate_late_total", "Events that came to a correlation after their time.", "rule"),
 		signals:    counter("sallyport_dispatch_signals_total", "Signals to incidents.", "kind"),
 		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sallyport_stream_lateness_seconds", Help: "From an event's time to its reading, for events that matched.",
-			Buckets: []float64{1, 2, 5, 10, 30, 60, 300, 3600, 86400, 604800},
+			Name: "sallyport_stream_lateness_seconds", Help: "From an event's time to its reading.", Buckets: lateSeconds(),
 		}, []string{"stream"}),
 		waiting:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_dispatch_waiting_detections", Help: "Detections read from the ledger and not signalled yet."}),
 		overload:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_dispatch_overload", Help: "1 while new incidents wait for a token."}),
@@ -113,7 +128,23 @@ func (m *Metrics) Rules(loaded, refused int) {
 // begin shows a stream's counters from 0 on: Prometheus sees no increase in a counter that appears with its first event,
 // so the alert for a loss would sleep through the first one.
 func (m *Metrics) begin(stream string) {
-	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.slow, m.timeless, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
+	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.slow, m.timeless, m.before, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
 		c.WithLabelValues(stream)
+	}
+}
+
+// ofShard are the gauges of one shard.
+func (m *Metrics) ofShard() []*prometheus.GaugeVec {
+	return []*prometheus.GaugeVec{m.lag, m.unread, m.shardHoles, m.shardShown, m.shardBack}
+}
+
+// tellShard says how a shard stands.
+func (m *Metrics) tellShard(p *opensearch.Position, since, now time.Time, labels []string) {
+	waiting := 0.0
+	if !since.IsZero() {
+		waiting = now.Sub(since).Seconds()
+	}
+	for i, value := range []float64{float64(max(0, p.Known-p.Seq)), waiting, float64(p.Holes), float64(p.Refreshes), float64(p.Rewinds)} {
+		m.ofShard()[i].WithLabelValues(labels...).Set(value)
 	}
 }

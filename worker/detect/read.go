@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 )
 
-// smallestPage is what pages are halved down to when the server asks for less; an answer that is too large to hold is
-// halved further, to one document.
+// smallestPage is what pages are halved down to when the server asks for less; a page that can't be taken is halved
+// further, to one document.
 const smallestPage = 50
 
 // How shards share a reader that is behind: each gets a turn of so many pages, and after so long the checkpoints are
@@ -26,11 +26,11 @@ var errMoved = errors.New("primary moved while a hole was being checked")
 
 // pace is how hard one shard may be asked.
 type pace struct {
-	size    int
-	resume  time.Time
-	fails   int
-	waiting time.Time // since when something is unread
-	shown   int64     // up to here a refresh, begun after this look, has shown everything
+	size   int
+	resume time.Time
+	fails  int
+	unread []sight // looks that showed what is unread still, oldest first
+	shown  int64   // up to here a refresh, begun after this look, has shown everything
 }
 
 // readAll gives each shard its turn until none has more to read, or it is time to look again. It reports whether
@@ -52,6 +52,7 @@ func (t *tail) readAll(ctx context.Context, look sighting) error {
 			}
 			if err != nil && ctx.Err() == nil {
 				t.count.failures()
+				t.stalls.add(shard.Index, shard.Number, err.Error())
 				errs = append(errs, fmt.Errorf("%s[%d]: %w", shard.Index, shard.Number, err))
 			}
 			if more && ctx.Err() == nil {
@@ -75,6 +76,7 @@ func (t *tail) pace(key shardKey) *pace {
 func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) (more bool, err error) {
 	position, pace := t.positions[keyOf(s)], t.pace(keyOf(s))
 	if t.now().Before(pace.resume) {
+		t.stalls.keep(s.Index, s.Number)
 		return false, nil
 	}
 	for range pagesPerTurn {
@@ -86,7 +88,7 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 			return false, err
 		}
 		if holes := upto - position.Seq - int64(len(hits)); holes > 0 {
-			shown, err := t.prove(ctx, s, target, pace)
+			shown, err := t.prove(ctx, s, target, position, pace)
 			if err != nil {
 				return false, err
 			}
@@ -94,11 +96,15 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 				continue // refreshed now: ask again
 			}
 			t.count.holes(int(holes))
+			position.Holes += holes
 		}
 		if err := t.sink(ctx, position, hits); err != nil {
 			return false, err
 		}
 		position.Seq, t.dirty = upto, true
+		if position.From != nil && upto >= position.From.Upto {
+			position.From = nil
+		}
 		if t.now().Sub(t.saved) >= saveEvery {
 			if err := t.store(ctx); err != nil {
 				return false, err
@@ -110,7 +116,7 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 
 // prove says whether a hole below target holds no document: a refresh that began after target was read came before the
 // search, and the copy that answered is still the primary. The first time it only refreshes.
-func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, pace *pace) (shown bool, err error) {
+func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, position *opensearch.Position, pace *pace) (shown bool, err error) {
 	if pace.shown >= target {
 		return true, t.stillPrimary(ctx, s)
 	}
@@ -118,13 +124,23 @@ func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, pace
 		return false, err
 	}
 	t.count.refreshes(1)
+	position.Refreshes++
 	pace.shown = target
 	return false, nil
 }
 
-// readWindow reads one page and says up to which sequence number it speaks.
+// readWindow reads one page and says up to which sequence number it speaks. A page that can't be taken is asked for again
+// at half its size, down to one.
 func (t *tail) readWindow(ctx context.Context, s opensearch.Shard, after, target int64, pace *pace) (hits []opensearch.Hit, upto int64, err error) {
-	hits, err = t.client.ReadPage(ctx, s, after, target, pace.size)
+	for {
+		if hits, err = t.client.ReadPage(ctx, s, after, target, pace.size); !untaken(err) || pace.size == 1 {
+			break
+		}
+		pace.size /= 2
+	}
+	if untaken(err) {
+		hits, err = t.withhold(ctx, s, after, target)
+	}
 	if err != nil {
 		pace.slow(err, t.now())
 		return nil, 0, err
@@ -140,19 +156,46 @@ func (t *tail) readWindow(ctx context.Context, s opensearch.Shard, after, target
 	if len(hits) == pace.size {
 		upto = last
 	}
-	pace.quicken(t.page)
+	if pace.quicken(t.page); len(hits) == 1 && hits[0].Withheld != nil {
+		pace.size = t.page // the one that made it small is passed
+	}
 	return hits, upto, nil
+}
+
+// untaken says that a page came and can't be taken as it is.
+func untaken(err error) bool {
+	return errors.Is(err, opensearch.ErrTooLarge) || errors.Is(err, opensearch.ErrUnparsable)
+}
+
+// errWithheld says that an event which could not be taken is another one now.
+var errWithheld = errors.New("an event that could not be read is not there any more")
+
+// withhold names the event that could not be taken and asks for it alone once more. If it still can't be taken, its name
+// goes on without its source, so that it is counted and stops nobody.
+func (t *tail) withhold(ctx context.Context, s opensearch.Shard, after, target int64) ([]opensearch.Hit, error) {
+	named, err := t.client.NameNext(ctx, s, after, target)
+	if err == nil && len(named) != 1 {
+		err = errWithheld
+	}
+	if err != nil {
+		return nil, err
+	}
+	hits, err := t.client.ReadOne(ctx, s, named[0].SeqNo)
+	switch {
+	case untaken(err):
+		named[0].Withheld = err
+		return named, nil
+	case err == nil && len(hits) != 1:
+		return nil, errWithheld
+	}
+	return hits, err
 }
 
 // slow halves the page and waits when the server asks for less; a failing shard is left alone for a while.
 func (p *pace) slow(err error, now time.Time) {
 	p.fails = min(p.fails+1, 6)
 	if opensearch.Overloaded(err) {
-		least := smallestPage
-		if errors.Is(err, opensearch.ErrTooLarge) {
-			least = 1
-		}
-		p.size = min(p.size, max(least, p.size/2))
+		p.size = min(p.size, max(smallestPage, p.size/2))
 		wait := time.Duration(1<<p.fails) * 250 * time.Millisecond
 		p.resume = now.Add(wait/2 + rand.N(wait/2))
 	}

@@ -64,6 +64,12 @@ func (r ruleMatcher) Dearest(source []byte) (rule string, took time.Duration) {
 	return dearest.Rule, dearest.Time
 }
 
+// EventTime implements Matcher.
+func (r ruleMatcher) EventTime(source []byte) time.Time { return r.rules.EventTime(source) }
+
+// TimePaths implements Matcher.
+func (r ruleMatcher) TimePaths() []string { return r.rules.TimePaths() }
+
 func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 	if err != nil {
 		return nil, err

@@ -19,16 +19,17 @@ func readerOf(stream string, slot, slots int) string {
 }
 
 // head loads the stream's head, and makes it at the first start. With from: now every index that is there begins at its
-// checkpoint; a shard without a primary at that moment begins at its beginning, since nothing is known of it.
-func (d *Detect) head(ctx context.Context, client *opensearch.Client, stream Stream) (opensearch.Held, error) {
+// checkpoint, with from: <time> one whose newest event is older; a shard without a primary at that moment begins at its
+// beginning, since nothing is known of it.
+func (d *Detect) head(ctx context.Context, client *opensearch.Client, stream Stream, timePaths []string) (opensearch.Held, error) {
 	for {
 		head, err := d.cursors.Load(ctx, headOf(stream.Name))
 		if err != nil || head.Exists() && head.Layouts[len(head.Layouts)-1] == stream.Slots {
 			return head, err
 		}
 		if !head.Exists() {
-			head.Started = d.Now().UTC()
-			if head.Shards, err = baseline(ctx, client, stream); err != nil {
+			head.Started, head.From = d.Now().UTC(), stream.From
+			if head.Shards, err = baseline(ctx, client, stream, timePaths); err != nil {
 				return head, err
 			}
 		}
@@ -39,7 +40,8 @@ func (d *Detect) head(ctx context.Context, client *opensearch.Client, stream Str
 	}
 }
 
-func baseline(ctx context.Context, client *opensearch.Client, stream Stream) ([]opensearch.Position, error) {
+// baseline is where the shards begin that are there at the first start.
+func baseline(ctx context.Context, client *opensearch.Client, stream Stream, timePaths []string) ([]opensearch.Position, error) {
 	if stream.From == FromBeginning {
 		return nil, nil
 	}
@@ -47,13 +49,42 @@ func baseline(ctx context.Context, client *opensearch.Client, stream Stream) ([]
 	if err != nil {
 		return nil, err
 	}
+	from, timed := stream.fromTime()
+	older := map[string]bool{} // by index, as far as it was asked
 	positions := make([]opensearch.Position, len(shards))
 	for i, s := range shards {
 		positions[i] = opensearch.Position{
 			Index: s.Index, UUID: s.UUID, Shard: s.Number, History: s.History, Seq: s.Checkpoint, Known: s.Checkpoint,
 		}
+		if !timed {
+			continue
+		}
+		if _, asked := older[s.Index]; !asked {
+			if older[s.Index], err = allOlder(ctx, client, s.Index, timePaths, from); err != nil {
+				return nil, err
+			}
+		}
+		if !older[s.Index] {
+			positions[i].Seq, positions[i].From = -1, &opensearch.From{Time: from, Upto: s.Checkpoint}
+		}
 	}
 	return positions, nil
+}
+
+// allOlder reports whether an index holds no event of from or later, proved by its date fields. The checkpoints were read
+// before: what is written after this look lies above them.
+func allOlder(ctx context.Context, client *opensearch.Client, index string, timePaths []string, from time.Time) (bool, error) {
+	if len(timePaths) == 0 {
+		return false, nil
+	}
+	if err := client.Refresh(ctx, index); err != nil {
+		return false, fmt.Errorf("where %s begins: %w", index, err)
+	}
+	newest, known, err := client.Newest(ctx, index, timePaths)
+	if err != nil {
+		return false, fmt.Errorf("where %s begins: %w", index, err)
+	}
+	return known && newest.Before(from), nil
 }
 
 // seed finds where a slot's shards go on: at its own cursor; or, when the stream was divided otherwise since that was

@@ -25,10 +25,14 @@ type slot struct {
 	term    activities.SlotTerm
 	unseen  string // parts of the pattern that match no index
 
-	named   time.Time // when an event that can't be read was last named
-	unnamed int       // how many were not, since
+	sampled time.Time // since when events that can't be read are named
+	named   int       // how many were, since
+	unnamed int       // how many were not, since the last one that was
 
 	toldSlow time.Time // when an event was last named that took long
+
+	lateness opensearch.Lateness
+	timeless []string // events of this page without a usable time
 }
 
 // ReadSlot carries out activities.ReadSlot. A retry goes on from the cursor; what it reads twice meets its own documents
@@ -69,7 +73,7 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 	if err != nil {
 		return nil, err
 	}
-	head, err := d.head(ctx, client, stream)
+	head, err := d.head(ctx, client, stream, matcher.TimePaths())
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +83,16 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 		return nil, err
 	}
 	s.held.Started = head.Started
+	if s.held.Lateness != nil {
+		s.lateness = *s.held.Lateness
+	}
 	s.tail = &tail{
 		client: client, pattern: stream.Index, page: stream.Page, lag: *stream.Lag, now: d.Now, log: d.Log.With("stream", stream.Name, "slot", number),
 		owns: func(key shardKey) bool { return key.slotOf(stream.Slots) == number },
 		sink: s.take, gone: s.lose, save: s.saveCursor, count: s.counts(),
-		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, settled: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(),
+		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, settled: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(), tally: s.held.Gone,
 	}
+	s.stalls.resume(s.held.Stalls)
 	return s, nil
 }
 
@@ -128,6 +136,7 @@ func (s *slot) forget() {
 	for _, position := range s.positions {
 		s.count.forget(position)
 	}
+	s.count.stalled(nil, s.stalls.list())
 	s.d.Metrics.watermark.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 	s.d.Metrics.missing.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
 	s.d.Metrics.closed.DeleteLabelValues(s.stream.Name, strconv.Itoa(s.number))
@@ -156,6 +165,7 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 	if err != nil {
 		return err
 	}
+	s.sayTimeless()
 	written, err := s.d.ledger.Write(ctx, entries)
 	if err != nil {
 		return err
@@ -172,7 +182,15 @@ func (s *slot) take(ctx context.Context, position *opensearch.Position, hits []o
 
 func (s *slot) saveCursor(ctx context.Context) error {
 	s.held.Updated, s.held.Watermark = s.now().UTC(), s.watermark
-	s.held.Shards = sortedPositions(s.positions)
+	s.held.Shards, s.held.Gone = sortedPositions(s.positions), s.tally
+	all := s.stalls.list()
+	s.held.Stalls, s.held.Stalled = all[:min(len(all), mostStalls)], len(all)
+	if !s.watermark.IsZero() {
+		s.held.Past = remember(s.held.Past, opensearch.Mark{At: s.held.Updated, Watermark: s.watermark})
+	}
+	if len(s.lateness.Now) > 0 {
+		s.held.Lateness = &s.lateness
+	}
 	return s.d.cursors.Save(ctx, &s.held)
 }
 
@@ -202,17 +220,19 @@ func (s *slot) counts() counts {
 			m.unseen.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(len(parts)))
 			s.sayUnseen(strings.Join(parts, ","))
 		},
-		lag: func(p *opensearch.Position, since time.Time) {
-			m.lag.WithLabelValues(shard(p)...).Set(float64(max(0, p.Known-p.Seq)))
-			waiting := 0.0
-			if !since.IsZero() {
-				waiting = s.now().Sub(since).Seconds()
+		stalled: func(now, over []opensearch.Stall) {
+			for _, one := range over {
+				m.stalled.DeleteLabelValues(name, one.Index, strconv.Itoa(one.Shard))
 			}
-			m.unread.WithLabelValues(shard(p)...).Set(waiting)
+			for _, one := range now {
+				m.stalled.WithLabelValues(name, one.Index, strconv.Itoa(one.Shard)).Set(s.now().Sub(one.Since).Seconds())
+			}
 		},
+		lag: func(p *opensearch.Position, since time.Time) { m.tellShard(p, since, s.now(), shard(p)) },
 		forget: func(p *opensearch.Position) {
-			m.lag.DeleteLabelValues(shard(p)...)
-			m.unread.DeleteLabelValues(shard(p)...)
+			for _, gauge := range m.ofShard() {
+				gauge.DeleteLabelValues(shard(p)...)
+			}
 		},
 	}
 }

@@ -21,7 +21,10 @@ func TestReaderUnderFaults(t *testing.T) {
 		"nothing":          func(*bench) {},
 		"searches get 429": injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Status: http.StatusTooManyRequests, Times: 3}),
 		"search backpressure with 500": injected(opensearchtest.Fault{
-			Operation: "search", Path: "/ev-", Status: http.StatusInternalServerError, Type: "task_cancelled_exception", Times: 2,
+			Operation: "search", Path: "/ev-", Status: http.StatusInternalServerError, Type: "task_cancelled_exception", EachShard: true, Times: 2,
+		}),
+		"full pages are always cancelled": injected(opensearchtest.Fault{
+			Operation: "search", Path: "/ev-", Carries: `"size":100,`, Status: http.StatusInternalServerError, Type: "task_cancelled_exception", EachShard: true,
 		}),
 		"full pages always get 429":  injected(opensearchtest.Fault{Operation: "search", Path: "/ev-", Carries: `"size":100,`, Status: http.StatusTooManyRequests}),
 		"everything gets 503":        injected(opensearchtest.Fault{Status: http.StatusServiceUnavailable, Times: 15}),

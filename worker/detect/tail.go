@@ -11,10 +11,12 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 )
 
-// saveEvery bounds how much is read again after a crash; saveAtMost how long a save may take.
+// saveEvery bounds how much is read again after a crash; saveAtMost how long a save may take, and
+// saveAnyway how old what is saved may be.
 const (
 	saveEvery  = time.Second
 	saveAtMost = 10 * time.Second
+	saveAnyway = 15 * time.Second // although nothing moved: so that people see that it is read
 )
 
 // shardKey names a shard for ever: an index that is made again has another UUID.
@@ -53,6 +55,8 @@ type tail struct {
 	paces     map[shardKey]*pace
 	vanished  map[shardKey]bool // absent for one look already
 	settled   map[shardKey]bool // closed, and read to its end
+	stalls    stalls
+	tally     opensearch.Tally // of shards whose index is gone
 	watermark time.Time
 	behind    bool // the last poll left something unread that may be read
 	dirty     bool
@@ -65,6 +69,7 @@ type counts struct {
 	failures                  func()
 	missing, closed           func(n int)
 	unseen                    func(parts []string)
+	stalled                   func(now, over []opensearch.Stall) // may be nil
 	lag                       func(p *opensearch.Position, since time.Time)
 	forget                    func(p *opensearch.Position)
 }
@@ -81,10 +86,11 @@ type sighting struct {
 // poll looks at the checkpoints once and reads what may be read. One bad shard does not stop the others; their errors
 // come back joined. A fatal error ends the lease term.
 func (t *tail) poll(ctx context.Context) error {
+	t.stalls.begin(t.now())
 	look, err := t.look(ctx)
 	if err != nil {
 		t.count.failures()
-		return err
+		return errors.Join(err, t.refused(ctx, err))
 	}
 	errs := []error{t.dropGone(ctx, look), t.settle(ctx, look)}
 	t.seen = append(t.seen, look)
@@ -96,7 +102,8 @@ func (t *tail) poll(ctx context.Context) error {
 		t.countLag(position)
 	}
 	t.raiseWatermark()
-	if t.dirty {
+	t.tellStalls()
+	if t.dirty || t.now().Sub(t.saved) >= saveAnyway {
 		errs = append(errs, t.store(ctx))
 	}
 	return errors.Join(errs...)
@@ -155,9 +162,13 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 			look.shards[keyOf(shard)] = shard
 		}
 	}
+	t.missPrimaries(look)
 	unseen, err := t.client.Unseen(ctx, t.pattern, indices)
 	if err != nil {
 		return look, err
+	}
+	for _, part := range unseen {
+		t.stalls.add(part, -1, "no open index matches")
 	}
 	look.complete = missing == 0 && len(unseen) == 0
 	t.count.missing(missing)
@@ -181,13 +192,12 @@ func (t *tail) position(look sighting, s opensearch.Shard) *opensearch.Position 
 	if position.History != s.History {
 		t.log.Warn("history of a shard changed: it is read again from its beginning", "index", s.Index, "shard", s.Number)
 		t.count.rewinds(1)
-		position.History, position.Seq, position.Known = s.History, -1, -1
+		position.Rewinds++
+		position.History, position.Seq, position.Known, position.From = s.History, -1, -1, nil
+		t.pace(key).unread = nil
 		t.dirty = true
 	}
-	if s.Checkpoint > position.Known {
-		position.Known = s.Checkpoint
-		t.dirty = true
-	}
+	t.learn(position, s.Checkpoint, look.at)
 	return position
 }
 
@@ -202,14 +212,4 @@ func (t *tail) target(key shardKey, s opensearch.Shard) int64 {
 		return -1
 	}
 	return then.Checkpoint
-}
-
-func (t *tail) countLag(p *opensearch.Position) {
-	pace := t.pace(shardKey{p.UUID, p.Shard})
-	if p.Known <= p.Seq {
-		pace.waiting = time.Time{}
-	} else if pace.waiting.IsZero() {
-		pace.waiting = t.now()
-	}
-	t.count.lag(p, pace.waiting)
 }

@@ -55,8 +55,7 @@ func (t *tail) settle(ctx context.Context, look sighting) error {
 	for _, shard := range closed {
 		key := keyOf(shard)
 		if position := t.positions[key]; asked[key] && position.History == shard.History {
-			t.dirty = t.dirty || shard.Checkpoint > position.Known
-			position.Known = max(position.Known, shard.Checkpoint)
+			t.learn(position, shard.Checkpoint, look.at)
 			t.settled[key] = position.Seq >= shard.Checkpoint
 		}
 	}
@@ -64,6 +63,7 @@ func (t *tail) settle(ctx context.Context, look sighting) error {
 	for key := range asked {
 		if !t.settled[key] {
 			unread++
+			t.stalls.add(t.positions[key].Index, key.number, "its index is closed, and was not read to its end")
 		}
 	}
 	t.count.closed(unread)
@@ -91,6 +91,7 @@ func (t *tail) dropGone(ctx context.Context, look sighting) error {
 		if err := t.gone(ctx, position); err != nil {
 			return err
 		}
+		t.tally = t.tally.Plus(position.Tally)
 		t.count.forget(position)
 		delete(t.positions, key)
 		delete(t.vanished, key)

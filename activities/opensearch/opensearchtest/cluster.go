@@ -178,6 +178,7 @@ func write(w http.ResponseWriter, in *call, answer reply) {
 	if err != nil {
 		panic(fmt.Sprintf("opensearchtest: %v", err)) // a bug of the stand-in
 	}
+	text = asSent(text)
 	if paths := in.param("filter_path"); paths != "" && answer.status < 300 {
 		text = filterPath(text, strings.Split(paths, ","))
 	}
@@ -238,6 +239,8 @@ func (c *Cluster) routeIndex(in *call) reply {
 		return c.searchOrPIT(in)
 	case "_count":
 		return c.count(in)
+	case "_field_caps":
+		return c.fieldCaps(in)
 	case "_refresh":
 		return c.refreshIndices(in)
 	case "_stats":

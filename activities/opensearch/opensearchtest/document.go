@@ -116,9 +116,9 @@ func (c *Cluster) write(name, id string, source json.RawMessage, cond condition)
 	if err != nil {
 		return nil, nil, false, err
 	}
+	var parsed map[string]any
 	if source != nil {
-		var parsed map[string]any
-		if json.Unmarshal(source, &parsed) != nil {
+		if json.Unmarshal(withoutComments(source), &parsed) != nil {
 			return nil, nil, false, failure{refuse(http.StatusBadRequest, "mapper_parsing_exception", "failed to parse")}
 		}
 		if err := in.mapping.accept(parsed); err != nil {
@@ -126,7 +126,11 @@ func (c *Cluster) write(name, id string, source json.RawMessage, cond condition)
 		}
 	}
 	existed = s.engine[id] != nil
-	return in, s.apply(id, source, version), existed, nil
+	doc = s.apply(id, source, version)
+	if source != nil && !json.Valid(source) {
+		doc.parsed, doc.odd = parsed, true
+	}
+	return in, doc, existed, nil
 }
 
 func written(in *index, doc *document, result string) map[string]any {

@@ -21,6 +21,7 @@ type Fault struct {
 	Status    int           // answer this instead
 	Type      string        // error.type of that answer; by default one that fits the status
 	Reason    string        // error.reason of that answer
+	EachShard bool          // it is what each shard says: the answer's own type is search_phase_execution_exception
 	Latency   time.Duration // wait before anything
 	CutBefore bool          // close the connection before the effect
 	CutAfter  bool          // close the connection after the effect
@@ -108,6 +109,9 @@ func (f Fault) before(w http.ResponseWriter, r *http.Request) bool {
 		}[f.Status]
 	}
 	refusal := refuse(f.Status, kind, cmp.Or(f.Reason, "injected"))
+	if f.EachShard {
+		object(object(refusal.body)["error"])["type"] = "search_phase_execution_exception"
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.Status)
 	_ = json.NewEncoder(w).Encode(refusal.body)

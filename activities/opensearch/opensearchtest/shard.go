@@ -15,6 +15,7 @@ type document struct {
 	version int64
 	source  json.RawMessage
 	parsed  any  // source, decoded once
+	odd     bool // source has comments
 	hidden  bool // replaced or deleted since it was made visible
 }
 

@@ -130,7 +130,7 @@ func (s *search) hit(f found) map[string]any {
 	if s.body["version"] == true {
 		hit["_version"] = f.doc.version
 	}
-	if source, wanted := filterSource(f.doc, s.source); wanted {
+	if source, wanted := filterSource(f.doc, s.source); wanted && object(f.index.mapping.body["_source"])["enabled"] != false {
 		hit["_source"] = source
 	}
 	return hit
@@ -140,9 +140,9 @@ func filterSource(doc *document, filter any) (any, bool) {
 	var includes, excludes []string
 	switch f := filter.(type) {
 	case nil:
-		return doc.source, true
+		return doc.asSent(), true
 	case bool:
-		return doc.source, f
+		return doc.asSent(), f
 	case string, []any:
 		includes = texts(f)
 	case map[string]any:

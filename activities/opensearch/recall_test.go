@@ -1,0 +1,67 @@
+package opensearch_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+)
+
+// TestRecall visits what stands before the positions and is young, what was claimed since though its sequence number is
+// new, and the detections of the rules asked for wherever they stand.
+func TestRecall(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *opensearch.Client, _ string) {
+		ctx, ledger, now := t.Context(), opensearch.NewLedger(c), time.Now()
+		if _, err := c.EnsureTemplates(ctx); err != nil {
+			t.Fatal(err)
+		}
+		match := kept(now, "match", time.Minute)
+		match.Detection.OnlyFeeds = true
+		fired := kept(now, "after-fired", time.Minute)
+		fired.Detection.Rule.ID = "correlation"
+		write := func(entries ...opensearch.Entry) {
+			t.Helper()
+			if _, err := ledger.Write(ctx, entries); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(kept(now, "before", time.Minute), kept(now, "before-claimed", time.Minute), kept(now, "before-old", 3*time.Hour), match)
+		positions := []opensearch.Position{}
+		shards, err := c.Primaries(ctx, opensearch.CorrelatedPattern)
+		if err != nil || len(shards) != 2 {
+			t.Fatalf("%v, %v", shards, err)
+		}
+		for _, s := range shards {
+			positions = append(positions, opensearch.Position{Index: s.Index, UUID: s.UUID, Shard: s.Number, History: s.History, Seq: s.Checkpoint})
+		}
+		claimed := kept(now, "after-claimed", time.Minute)
+		write(kept(now, "after", time.Minute), fired, claimed)
+		refs := []soar.DetectionRef{opensearch.DetectionRefFor(claimed.Detection, now), opensearch.DetectionRefFor(kept(now, "before-claimed", 0).Detection, now)}
+		if _, err := ledger.Claim(ctx, activities.ClaimRequest{Incident: "i", Detections: refs}); err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		err = ledger.Recall(ctx, positions, now.Add(-time.Hour), []string{"correlation"}, func(hit opensearch.Hit, known bool) error {
+			for _, id := range []string{"before-claimed", "before-old", "after-claimed", "after-fired", "match", "before", "after"} {
+				if strings.Contains(string(hit.Source), `"id":"`+id+`"`) {
+					seen[fmt.Sprint(id, " ", known)] = true
+				}
+			}
+			return nil
+		})
+		want := []string{"after-claimed true", "after-fired false", "before true", "before-claimed true", "match true"}
+		if got := slices.Sorted(maps.Keys(seen)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("visited %q, %v; want %q", got, err, want)
+		}
+		gone := append(positions, opensearch.Position{Index: "sallyport-detections-1999.01", UUID: "x", Seq: 5})
+		if err := ledger.Recall(ctx, gone, now, nil, func(opensearch.Hit, bool) error { return nil }); err != nil {
+			t.Errorf("with a month that was dropped: %v", err)
+		}
+	})
+}
