@@ -18,7 +18,7 @@ func (m *Matcher) EventTime(source []byte) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	shaped, mapping := newShape(root), m.mapping
+	shaped, mapping := m.shaped(root), m.mapping
 	if mapping == nil {
 		mapping = m.library.mappings[shaped.mapping]
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -110,7 +111,8 @@ func (g *guardAbsent) checkCall(name string, call *ast.CallNode) {
 	if !ok {
 		g.fault = fmt.Errorf("listed wants a list's name in quotes")
 	} else if _, known := g.lists[list.Value]; !known {
-		g.fault = fmt.Errorf("no list is named %s: add lists/%s.yaml", list.Value, list.Value)
+		mend := nearest("add lists/"+list.Value+".yaml", list.Value, slices.Sorted(maps.Keys(g.lists)))
+		g.fault = fmt.Errorf("no list is named %s: %s", list.Value, mend)
 	}
 }
 

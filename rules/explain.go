@@ -126,7 +126,7 @@ func (x *explainer) windows() string {
 		return "below winlog"
 	case x.shaped.windows != nil:
 		return "below data.win"
-	case x.shaped.mapping == "windows":
+	case x.shaped.flat:
 		return "at the top"
 	}
 	return ""

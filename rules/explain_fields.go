@@ -77,7 +77,7 @@ func markedShape(s *shape) *shape {
 	marked := *s
 	marked.root, _ = marks(s.root, "").(map[string]any) // an object's marks are one
 	if s.windows != nil {
-		marked.windows = newShape(marked.root).windows
+		marked.windows = newShape(marked.root, nil, "").windows
 	}
 	return &marked
 }

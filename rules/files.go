@@ -8,7 +8,7 @@ import (
 )
 
 // notRules are the folders of a source that hold something else.
-var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "suppressions", "regression_data"}
+var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "pipelines", "suppressions", "regression_data"}
 
 // RuleFile is a file in which rules may be.
 type RuleFile struct {
@@ -19,7 +19,8 @@ type RuleFile struct {
 }
 
 // EachFile reads the files of a source in which rules may be: *.yaml and *.yml at any depth, without hidden folders and
-// those that hold plans, policies, hunts, mappings, lists, suppressions or recorded events. What cannot be read keeps no other out.
+// those that hold plans, policies, hunts, mappings, lists, pipelines, suppressions or recorded events. What cannot be read
+// keeps no other out.
 func EachFile(source fs.FS, do func(RuleFile)) {
 	_ = fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error { // it returns none
 		file := RuleFile{Name: nameIn(source, name), Path: name}

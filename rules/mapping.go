@@ -1,13 +1,10 @@
 package rules
 
 import (
-	"encoding/json"
 	"io/fs"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -29,6 +26,9 @@ type Mapping struct {
 	Techniques  []string `yaml:"techniques"`
 	CVEs        []string `yaml:"cves"`
 	Summary     []string `yaml:"summary"`
+
+	// Sigma is nil for a mapping of native names alone.
+	Sigma *Taxonomy `yaml:"sigma"`
 
 	file string // where it was read
 }
@@ -61,6 +61,12 @@ func (l *loader) readMappings(source fs.FS) {
 		if wrong := made.check(); wrong != "" {
 			l.refuse(nameIn(source, name), 1, wrong, "declare it under fields, with a type string, int, float, bool or list")
 			continue
+		}
+		if made.Sigma != nil {
+			if wrong, key := made.Sigma.check(); wrong != "" {
+				l.refuseAt(nameIn(source, name), sigmaPlace(source, name, key), wrong, "correct it below sigma:")
+				continue
+			}
 		}
 		made.file = nameIn(source, name)
 		l.library.mappings[made.ID] = made
@@ -128,47 +134,6 @@ func (m *Mapping) first(s *shape, names []string) string {
 		}
 	}
 	return ""
-}
-
-// coerce gives a value its declared type, or nil.
-func coerce(value any, kind string) any {
-	if kind == "list" {
-		var texts []string
-		all, isList := value.([]any)
-		if !isList && value != nil {
-			all = []any{value}
-		}
-		for _, each := range all {
-			texts = append(texts, textOf(each))
-		}
-		if texts == nil {
-			return nil
-		}
-		return texts
-	}
-	switch value.(type) {
-	case string, json.Number, bool:
-	default:
-		return nil
-	}
-	t := textOf(value)
-	switch kind {
-	case "string":
-		return t
-	case "int":
-		if n, err := strconv.Atoi(strings.TrimSpace(t)); err == nil {
-			return n
-		}
-	case "float":
-		if n, err := strconv.ParseFloat(strings.TrimSpace(t), 64); err == nil {
-			return n
-		}
-	case "bool":
-		if b, err := strconv.ParseBool(strings.ToLower(t)); err == nil {
-			return b
-		}
-	}
-	return nil
 }
 
 // facts are what an event says of any match.
@@ -239,28 +204,6 @@ func address(text string) string {
 		return ""
 	}
 	return made.Unmap().String()
-}
-
-var layouts = []string{"2006-01-02T15:04:05.999999999-0700", time.RFC3339Nano, "2006-01-02 15:04:05.999999999"}
-
-func timeOf(m *Mapping, s *shape) time.Time {
-	for _, name := range m.Time {
-		for _, text := range m.values(s, name) {
-			if at := readTime(text); !at.IsZero() {
-				return at
-			}
-		}
-	}
-	return time.Time{}
-}
-
-func readTime(text string) time.Time {
-	for _, layout := range layouts {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UTC()
-		}
-	}
-	return time.Time{}
 }
 
 // complete joins what the rule says with what the event says.

@@ -191,12 +191,21 @@ type completer struct {
 	matches []Match
 }
 
+// shaped is a decoded event as rules of the stream ask it.
+func (m *Matcher) shaped(root map[string]any) *shape {
+	named := ""
+	if m.mapping != nil {
+		named = m.mapping.ID
+	}
+	return newShape(root, m.library.shapes, named)
+}
+
 func (m *Matcher) completer(source []byte) (*completer, error) {
 	root, err := decode(source)
 	if err != nil {
 		return nil, err
 	}
-	c := &completer{library: m.library, shaped: newShape(root), mapping: m.mapping, envs: map[string]map[string]any{}, absent: m.Absent}
+	c := &completer{library: m.library, shaped: m.shaped(root), mapping: m.mapping, envs: map[string]map[string]any{}, absent: m.Absent}
 	if c.mapping == nil {
 		c.mapping = m.library.mappings[c.shaped.mapping]
 	}

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -79,12 +81,12 @@ func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 	}
 	mapping := l.library.mappings[rule.Mapping]
 	if mapping == nil {
-		wrong("mapping", "no mapping is named "+rule.Mapping, "name a file of mappings/")
+		wrong("mapping", "no mapping is named "+rule.Mapping, nearest("name a file of mappings/", rule.Mapping, slices.Sorted(maps.Keys(l.library.mappings))))
 		return nil, faults
 	}
 	for _, entity := range rule.Entity {
 		if _, ok := mapping.Fields[entity.Field]; !ok {
-			wrong("entity", "mapping "+rule.Mapping+" has no field "+entity.Field, "use one that it declares")
+			wrong("entity", "mapping "+rule.Mapping+" has no field "+entity.Field, nearest("use one that it declares", entity.Field, slices.Sorted(maps.Keys(mapping.Fields))))
 		}
 	}
 	seen := map[bool]bool{}
@@ -101,7 +103,7 @@ func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 		if errors.As(err, &placed) {
 			at, said = placeIn(text, at.Line, placed), placed.Message
 		}
-		faults = append(faults, Fault{File: name, Line: at.Line, Column: at.Column, Text: said, Mend: "use the fields that mapping " + rule.Mapping + " declares, or raw(\"a.b\")"})
+		faults = append(faults, Fault{File: name, Line: at.Line, Column: at.Column, Text: said, Mend: mapping.mend(rule.Condition, said)})
 	}
 	rule.program, rule.Line = program, max(1, lines["condition"])
 	rule.says = Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: rule.Level, Version: version(text), Author: rule.Author, Licence: rule.Licence}, Opens: rule.Opens}

@@ -3,6 +3,7 @@ package rules
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -57,6 +58,26 @@ func hold(t *testing.T, library *Library, mapping string) *held {
 		t.Fatal(err)
 	}
 	return &held{T: t, matcher: matcher, oracle: &plain{library: library, mapping: library.mappings[mapping]}}
+}
+
+// both are the two readings of a library, by each event's shape.
+func both(t testing.TB, library *Library) (*Matcher, *plain) {
+	t.Helper()
+	matcher, err := library.For(Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return matcher, &plain{library: library}
+}
+
+// agree says how engine and plain evaluator differ on an event, "" if they do not.
+func agree(m *Matcher, p *plain, event []byte) string {
+	want := p.answers([][]byte{event})[0]
+	got, err := fast(m, event)
+	if (want.err == nil) != (err == nil) || !slices.Equal(got, want.ids) {
+		return fmt.Sprintf("plain %v %v, engine %v %v", want.ids, want.err, got, err)
+	}
+	return ""
 }
 
 // share is what part of the events the oracle tries: all of them, or one of so many where the race detector or -short

@@ -32,13 +32,17 @@ type asked struct {
 // answers tries the rules on some events; each rule on all events before the next, since the rules are what is large.
 func (p *plain) answers(sources [][]byte) []answer {
 	all, classes := make([]answer, len(sources)), map[string]*asked{}
+	named := ""
+	if p.mapping != nil {
+		named = p.mapping.ID
+	}
 	for i, source := range sources {
 		root, err := decode(source)
 		if err != nil {
 			all[i].err = err
 			continue
 		}
-		shaped := newShape(root)
+		shaped := newShape(root, p.library.shapes, named)
 		p.natives(shaped, &all[i])
 		class := classOf(shaped)
 		if classes[class.Key()] == nil {
@@ -102,8 +106,19 @@ func (p *plain) route(class logsource.Class) []int {
 
 func classOf(s *shape) logsource.Class {
 	channel, id := s.word("Channel"), s.word("EventID")
-	if id != "" && (channel != "" || s.mapping != "wazuh4") { // a Windows event, even if it does not name its channel
+	windows := s.sigma == nil || len(s.sigma.Channels) > 0
+	if windows && id != "" && channel != "" {
 		return logsource.Windows(channel, id)
+	}
+	if s.sigma != nil {
+		for _, source := range s.sigma.Sources {
+			if s.tells(source.When) {
+				return source.Class
+			}
+		}
+	}
+	if windows && id != "" { // a Windows event, even if it does not name its channel
+		return logsource.Windows("", id)
 	}
 	if s.root["eventSource"] != nil && s.root["eventName"] != nil {
 		return logsource.CloudTrail
@@ -115,12 +130,6 @@ func classOf(s *shape) logsource.Class {
 		if s.root[mark] != nil {
 			return logsource.Windows("", "")
 		}
-	}
-	if s.mapping == "wazuh4" {
-		if known, ok := logsource.Decoder(s.path("decoder.name")); ok {
-			return known
-		}
-		return logsource.Class{None: true}
 	}
 	return logsource.Class{Any: true}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/sallyport-soar/sallyport/rules/correlate"
 	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/engine"
+	"github.com/sallyport-soar/sallyport/rules/logsource"
+	"github.com/sallyport-soar/sallyport/rules/pipeline"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
 
@@ -31,12 +33,15 @@ type Library struct {
 	native   []*Native
 	sigma    []sigmaRule
 	mappings map[string]*Mapping
-	program  *engine.Program // of native, then sigma
+	shapes   []*logsource.Shape // of mappings
+	program  *engine.Program    // of native, then sigma
 	lists    map[string][]string
 	filters  []*sigma.Filter
 	quiet    []*Suppression
 	proofs   []proof
 	risk     *correlate.Risk
+	pipes    []*pipeline.Pipeline
+	joined   *pipeline.Set // of pipes
 
 	// Correlations are read and kept; Correlate is what evaluates them.
 	Correlations []sigma.Correlation
@@ -51,8 +56,9 @@ type sigmaRule struct {
 }
 
 // Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
-// the same id, and of two in one source the second is refused. Mappings and lists are the shipped ones with the sources' mappings/*.yaml and lists/*.yaml over them. A
-// refused rule leaves the others loaded.
+// the same id, and of two in one source the second is refused. Mappings and lists are the shipped ones with the sources'
+// mappings/*.yaml and lists/*.yaml over them; Sigma rules of all sources go through pipelines/*.yaml (or .yml) of all
+// sources first. A refused rule leaves the others loaded.
 func Load(sources ...fs.FS) (*Library, *Report) { return load(nil, sources...) }
 
 // load keeps of the library before what stood in files that are refused now.
@@ -66,10 +72,12 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 		l.readMappings(source)
 		l.readSuppressions(source)
 		l.readRisk(source)
+		l.readPipelines(source)
 	}
 	if before != nil {
 		l.keepData(before)
 	}
+	l.library.joined = pipeline.Join(l.library.pipes)
 	for i, source := range sources {
 		l.source, l.licences = i, &licences{source, map[string]string{}}
 		l.readRules(source)
@@ -129,6 +137,11 @@ func (l *loader) keep(before *Library) {
 
 // keepData does the same for what rules are read with, before they are.
 func (l *loader) keepData(before *Library) {
+	for _, pipe := range before.pipes {
+		if slices.Contains(l.lostPipes, pipe.File) {
+			l.library.pipes = append(l.library.pipes, pipe)
+		}
+	}
 	for _, name := range l.lostLists {
 		if list, ok := before.lists[name]; ok {
 			l.lists[name] = list
@@ -156,7 +169,8 @@ func (l *loader) compile() {
 	for _, rule := range l.library.sigma {
 		all = append(all, engine.Rule{Detection: rule.Detection, Filters: rule.Filters, Product: rule.Product, Category: rule.Category, Service: rule.Service})
 	}
-	program, refused := engine.Compile(all, l.lists)
+	l.library.shapes = l.library.taxonomies()
+	program, refused := engine.Compile(all, l.lists, l.library.shapes...)
 	l.library.program = program
 	for _, fault := range refused {
 		file := l.library.sigma[fault.Rule-len(l.library.native)].File
@@ -193,6 +207,7 @@ type loader struct {
 	licences *licences
 
 	lostLists []string // that are refused
+	lostPipes []string // files that are refused
 }
 
 // join does what needs all files: filters narrow their rules, and correlations need theirs.
@@ -213,7 +228,11 @@ func (l *loader) join() {
 }
 
 func (l *loader) refuse(file string, line int, text, mend string) {
-	l.report.Refused = append(l.report.Refused, Fault{File: file, Line: line, Text: text, Mend: mend})
+	l.refuseAt(file, document.Place{Line: line}, text, mend)
+}
+
+func (l *loader) refuseAt(file string, at document.Place, text, mend string) {
+	l.report.Refused = append(l.report.Refused, Fault{File: file, Line: at.Line, Column: at.Column, Text: text, Mend: mend})
 }
 
 func (l *loader) readRule(from RuleFile) {
@@ -226,7 +245,7 @@ func (l *loader) readRule(from RuleFile) {
 		}
 		return
 	}
-	file := sigma.Parse(from.Name, from.Text, l.lists)
+	file := sigma.Parse(from.Name, from.Text, l.lists, l.library.Rewrite)
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
 	l.filters = append(l.filters, file.Filters...)

@@ -216,7 +216,7 @@ func TestAbsentIsFalseInEveryComparison(t *testing.T) {
 			continue
 		}
 		rule := &Native{program: program}
-		if got, err := rule.holds(mapping.env(newShape(map[string]any{"n": "not a number"}), nil)); got != want || err != nil {
+		if got, err := rule.holds(mapping.env(newShape(map[string]any{"n": "not a number"}, nil, ""), nil)); got != want || err != nil {
 			t.Errorf("%s = %v, %v; want %v", condition, got, err, want)
 		}
 	}

@@ -2,32 +2,10 @@ package rules
 
 import (
 	"maps"
-	"slices"
 	"strings"
 
-	"github.com/sallyport-soar/sallyport/rules/logsource"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
-
-// Serving are the mappings whose events may belong to a log source, sorted: the streams that a Sigma rule can see.
-func (l *Library) Serving(product, category, service string) (ids []string) {
-	for id := range l.mappings {
-		if serves(id, product, category, service) {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-func serves(mapping, product, category, service string) bool {
-	for _, class := range logsource.Told(mapping) {
-		if class.Takes(product, category, service) {
-			return true
-		}
-	}
-	return (product == "" || product == "windows") && product+category+service != "" && logsource.OfWindows(category, service)
-}
 
 // Lists are the names of the lists that rules may ask, with their values.
 func (l *Library) Lists() map[string][]string { return maps.Clone(l.lists) }

@@ -7,29 +7,32 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sallyport-soar/sallyport/rules/logsource"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
 
-// shape is an event as rules ask it: Windows' fields by their own names, wherever the event keeps them.
+// shape is an event as rules ask it: Windows' fields by their own names, wherever the event keeps them, and the taxonomy's
+// where the event's mapping says.
 type shape struct {
 	root    map[string]any
-	mapping string         // the mapping for events of this shape, "" if it is not known
-	windows map[string]any // fields by name in lower case; nil for a flat event
+	mapping string           // the mapping for events of this shape, "" if it is not known
+	sigma   *logsource.Shape // of that mapping or of the one that was named, nil if it has none
+	flat    bool             // Windows' fields are at the top
+	windows map[string]any   // fields by name in lower case; nil for a flat event
 }
 
-func newShape(root map[string]any) *shape {
+// newShape recognises an event. named is the mapping that was named for the stream: if it says something to Sigma rules,
+// it counts whatever the event looks like.
+func newShape(root map[string]any, shapes []*logsource.Shape, named string) *shape {
 	s := &shape{root: root}
 	if event, ok := root["Event"].(map[string]any); ok {
-		s.mapping, s.windows = "windows", map[string]any{}
+		s.windows = map[string]any{}
 		s.nested(event)
-		return s
-	}
-	if winlog, ok := root["winlog"].(map[string]any); ok {
-		s.mapping, s.windows = "ecs", map[string]any{}
-		s.winlog(winlog)
-		return s
-	}
-	if win, ok := sigma.Path(root, "data.win"); ok {
+	} else if winlog, ok := root["winlog"].(map[string]any); ok {
+		s.windows = map[string]any{}
+		s.put(winlog["event_data"])
+		s.put(winlog["user_data"])
+	} else if win, ok := sigma.Path(root, "data.win"); ok {
 		if win, ok := win.(map[string]any); ok {
 			s.windows = map[string]any{}
 			s.sections(win, "system", true)
@@ -37,17 +40,57 @@ func newShape(root map[string]any) *shape {
 			s.alias("providername", "provider_name")
 		}
 	}
-	_, rule := root["rule"].(map[string]any)
-	_, agent := root["agent"].(map[string]any)
-	switch {
-	case root["Channel"] != nil && root["EventID"] != nil:
-		s.mapping = "windows"
-	case rule && agent:
-		s.mapping = "wazuh4"
-	case root["ecs"] != nil || s.path("event.kind") != "":
-		s.mapping = "ecs"
+	s.flat = s.windows == nil && root["Channel"] != nil && root["EventID"] != nil
+	for _, of := range shapes {
+		if slices.ContainsFunc(of.Marks, s.marked) {
+			s.mapping, s.sigma = of.ID, of
+			break
+		}
+	}
+	for _, of := range shapes {
+		if of.ID == named {
+			s.sigma = of
+		}
 	}
 	return s
+}
+
+// marked reports whether all signs hold for the event's own names.
+func (s *shape) marked(marks logsource.Signs) bool {
+	for name, values := range marks {
+		found, _ := sigma.Path(s.root, name)
+		if !signed(found, values) {
+			return false
+		}
+	}
+	return true
+}
+
+// tells reports whether all signs hold for the fields of the taxonomy, or the event's own names.
+func (s *shape) tells(when logsource.Signs) bool {
+	for name, values := range when {
+		found, _ := s.lookup(name)
+		if !signed(found, values) {
+			return false
+		}
+	}
+	return true
+}
+
+// signed reports whether one of the values is what was found, or stands for it.
+func signed(found any, values []string) bool {
+	_, object := found.(map[string]any)
+	return slices.ContainsFunc(values, func(value string) bool {
+		switch value {
+		case logsource.There:
+			return found != nil
+		case logsource.Absent:
+			return found == nil
+		case logsource.Object:
+			return object
+		}
+		return value != "" && textOf(found) == value
+	})
 }
 
 // inOrder are the names of an object as rules count them: of two that mean the same field the last one holds.
@@ -64,11 +107,39 @@ func (s *shape) put(section any) {
 // sections puts the section of that name, or all others.
 func (s *shape) sections(all map[string]any, name string, that bool) {
 	for _, section := range inOrder(all) {
-		if (strings.ToLower(section) == name) == that {
+		switch {
+		case (strings.ToLower(section) == name) != that:
+		case that:
 			s.put(all[section])
+		default:
+			s.put(undoubled(all[section]))
 		}
 	}
 }
+
+// undoubled takes one level of escapes off the texts of a value: Wazuh 4 writes C:\\Windows for C:\Windows in all sections
+// of data.win but system.
+func undoubled(value any) any {
+	switch value := value.(type) {
+	case string:
+		return levelOff.Replace(value)
+	case []any:
+		made := make([]any, 0, len(value))
+		for _, element := range value {
+			made = append(made, undoubled(element))
+		}
+		return made
+	case map[string]any:
+		made := map[string]any{}
+		for name, element := range value {
+			made[name] = undoubled(element)
+		}
+		return made
+	}
+	return value
+}
+
+var levelOff = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
 
 func (s *shape) alias(from, to string) {
 	if value, ok := s.windows[from]; ok {
@@ -104,24 +175,6 @@ func (s *shape) nested(event map[string]any) {
 	}
 }
 
-func (s *shape) winlog(winlog map[string]any) {
-	for name, field := range map[string]string{"channel": "channel", "event_id": "eventid", "computer_name": "computer", "provider_name": "provider_name"} {
-		if value, ok := winlog[name]; ok {
-			s.windows[field] = value
-		}
-	}
-	for path, field := range map[string]string{
-		"process.command_line": "commandline", "process.executable": "image", "process.parent.executable": "parentimage",
-		"process.parent.command_line": "parentcommandline", "file.path": "targetfilename", "dns.question.name": "queryname",
-	} {
-		if value, ok := sigma.Path(s.root, path); ok {
-			s.windows[field] = value
-		}
-	}
-	s.put(winlog["event_data"])
-	s.put(winlog["user_data"])
-}
-
 // lookup finds the field of a Sigma rule. A flat event may write SourceName as "Source Name".
 func (s *shape) lookup(field string) (found any, present bool) {
 	last := ""
@@ -130,10 +183,17 @@ func (s *shape) lookup(field string) (found any, present bool) {
 			return value, true
 		}
 	}
+	if s.sigma != nil {
+		for _, place := range s.sigma.Fields[strings.ToLower(field)] {
+			if value, ok := sigma.Path(s.root, place); ok {
+				return value, true
+			}
+		}
+	}
 	if value, ok := sigma.Path(s.root, field); ok {
 		return value, true
 	}
-	if s.mapping != "windows" || s.windows != nil {
+	if !s.flat {
 		return nil, false
 	}
 	for name, value := range s.root {

@@ -87,7 +87,7 @@ func (t *trial) native(rule *Native) {
 		if err == nil {
 			matcher.Faulted = t.matcher.Faulted
 			t.try(matcher, &tested, sample.Event, func(root map[string]any) bool {
-				return parts.near(mapping.env(newShape(root), nil))
+				return parts.near(mapping.env(newShape(root, t.library.shapes, rule.Mapping), nil))
 			})
 		}
 		t.add(&proved, tested)
@@ -100,7 +100,7 @@ func (t *trial) sigma(rule sigmaRule, events sigmaEvents) {
 	for _, sample := range events.samples {
 		tested := Tested{Rule: rule.ID, File: rule.File, Event: sample.Name, Want: sample.Match}
 		t.try(t.matcher, &tested, sample.Event, func(root map[string]any) bool {
-			return rule.Near(sigma.NewEvent(root, newShape(root).lookup))
+			return rule.Near(sigma.NewEvent(root, newShape(root, t.library.shapes, "").lookup))
 		})
 		t.add(&proved, tested)
 	}

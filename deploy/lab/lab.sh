@@ -1,6 +1,6 @@
 #!/bin/bash
 # The lab: every real component that can run on a bare Debian machine, for the tests that use it.
-# usage: lab.sh up | down | status | env     [part...]: systemd prometheus opensearch opensearch-secure postgres ansible chromium conformance pysigma gvm; all by default
+# usage: lab.sh up | down | status | env     [part...]: systemd prometheus opensearch opensearch-secure postgres ansible chromium conformance pysigma suricata gvm; all by default
 #   SALLYPORT_LAB_RUN  folder for what runs (default /var/tmp/sallyport-lab-UID)
 # `up` installs and starts what is missing, and can be repeated; `env` prints what tests read, as KEY=VALUE lines.
 # A part that can't be had today is one loud line, and up ends with 0: its tests say that they were skipped, or fail in CI.
@@ -13,7 +13,7 @@ export SALLYPORT_LAB_RUN=$RUN
 VERB=${1:-}
 shift || true
 PARTS=("$@")
-[ ${#PARTS[@]} -gt 0 ] || PARTS=(systemd prometheus opensearch opensearch-secure postgres ansible chromium conformance pysigma gvm)
+[ ${#PARTS[@]} -gt 0 ] || PARTS=(systemd prometheus opensearch opensearch-secure postgres ansible chromium conformance pysigma suricata gvm)
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 

@@ -192,6 +192,7 @@ func (c *class) assemble(probes []probe, common *rarity) (s sieve) {
 				if k > 0 || !place.path {
 					s.at[place.node].behind = true
 				}
+				s.at[place.node].doubled = s.at[place.node].doubled || place.doubled
 				at[place.node] = append(at[place.node], int32(i))
 			}
 		}

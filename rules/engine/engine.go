@@ -53,9 +53,9 @@ type compiled struct {
 	sure                       bool
 }
 
-// Compile makes a program of rules. lists are the values of placeholders.
-func Compile(rules []Rule, lists map[string][]string) (*Program, []Refusal) {
-	c := &compiler{layout: newLayout(), lists: lists, index: map[string]int32{}}
+// Compile makes a program of rules. lists are the values of placeholders; mappings are tried on an event in their order.
+func Compile(rules []Rule, lists map[string][]string, mappings ...*logsource.Shape) (*Program, []Refusal) {
+	c := &compiler{layout: newLayout(mappings), lists: lists, index: map[string]int32{}}
 	p := &Program{layout: c.layout, classes: map[string]*class{}}
 	var refused []Refusal
 	for i, rule := range rules {

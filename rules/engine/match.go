@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type Matcher struct {
 	scanner
 	program *Program
 	mapping string // of the stream, "" to tell it by each event's shape
+	table   int    // of that mapping, -1 if it has none: then each event is recognised
 	shape   shape
 	key     []byte
 	classes map[string]*class
@@ -58,7 +60,7 @@ type found struct {
 // NewMatcher returns a matcher for a stream of that mapping; "" tells each event's mapping by its shape.
 func (p *Program) NewMatcher(mapping string) *Matcher {
 	m := &Matcher{
-		program: p, mapping: mapping, classes: map[string]*class{},
+		program: p, mapping: mapping, table: slices.IndexFunc(p.layout.taxonomies, func(t *taxonomy) bool { return t.of.ID == mapping }), classes: map[string]*class{},
 		automata: make([]*automaton, len(p.tests)), found: make([]found, len(p.layout.fields)),
 	}
 	m.scanner = scanner{tree: p.layout.tree, at: make([]int32, len(p.layout.tree.nodes)), names: &names{}}

@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // sieve holds the probes of one class of events. It looks at values as the event spells them.
 type sieve struct {
@@ -15,6 +18,8 @@ type sieve struct {
 type spot struct {
 	filter *filter // nil for none
 	behind bool    // some field has a place that counts before this one
+
+	doubled bool // values here are escaped once more than JSON asks
 }
 
 // filter holds the probes of one node, or of several.
@@ -85,10 +90,10 @@ func (m *Matcher) spelled(odd *oddString) []byte {
 // canonical is a value's canonical form.
 func (m *Matcher) canonical(v *value) []byte {
 	switch {
-	case v.at < 0: // of a decoded event
-		return m.keep(canonical(m.take(2*len(v.plain)), v.plain))
 	case v.how == simple:
 		return v.raw
+	case v.at < 0: // not as the event spells it
+		return m.keep(canonical(m.take(2*len(v.plain)), v.plain))
 	}
 	return m.keep(m.respell(m.take(2*len(v.raw)), int(v.at), int(v.at)+len(v.raw)))
 }
@@ -96,10 +101,14 @@ func (m *Matcher) canonical(v *value) []byte {
 func (m *Matcher) siftSpan(at *spot, i int) {
 	f, span := at.filter, &m.spans[i]
 	if span.kind == kindObject || span.kind == kindArray {
-		m.siftList(f, span)
+		m.siftList(at, int(span.start))
 		return
 	}
 	text := m.in[span.start:span.end]
+	if at.doubled && bytes.IndexByte(text, '\\') >= 0 {
+		m.siftList(at, int(span.start)-1)
+		return
+	}
 	m.exact = !at.behind && !m.sorted && !span.listed && span.how != strange
 	respelled := span.how == strange && m.marks.denoted.meets(&f.letters)
 	if respelled || span.how != simple && f.odd != nil {
@@ -116,12 +125,15 @@ func (m *Matcher) siftSpan(at *spot, i int) {
 	m.exact = false
 }
 
-// siftList looks at every scalar of a list or an object.
-func (m *Matcher) siftList(f *filter, span *span) {
-	from := len(m.values)
-	m.gather(int(span.start))
+// siftList looks at every scalar of the list, the object or the text that begins there.
+func (m *Matcher) siftList(at *spot, start int) {
+	f, from := at.filter, len(m.values)
+	m.gather(start)
 	for k := from; k < len(m.values); k++ {
 		v := &m.values[k]
+		if at.doubled {
+			m.undouble(v)
+		}
 		text := v.raw
 		if v.how != simple {
 			text = m.canonical(v)

@@ -57,9 +57,14 @@ func (m *Matcher) resolve(field int32) *found {
 		}
 		f.present = true
 		if m.spans[at].listed && m.listedElsewhere(places[i+1:]) {
-			m.decoded(m.program.layout.fields[field])
+			m.decoded(m.program.layout.names(m.shape, field))
 		} else {
 			m.collect(at)
+		}
+		if p.doubled {
+			for k := int(f.from); k < len(m.values); k++ {
+				m.undouble(&m.values[k])
+			}
 		}
 		break
 	}
@@ -182,7 +187,7 @@ func (m *Matcher) word(field int32, in shape) []byte {
 		}
 		if m.spans[at].listed && m.listedElsewhere(places[i+1:]) {
 			from := len(m.values)
-			m.decoded(m.program.layout.fields[field])
+			m.decoded(m.program.layout.names(in, field))
 			if len(m.values) == from {
 				return nil
 			}
@@ -191,7 +196,11 @@ func (m *Matcher) word(field int32, in shape) []byte {
 		for m.spans[at].prev >= 0 {
 			at = m.spans[at].prev
 		}
-		return m.firstText(int(m.spans[at].start), m.spans[at])
+		text := m.firstText(int(m.spans[at].start), m.spans[at])
+		if p.doubled && bytes.IndexByte(text, '\\') >= 0 {
+			text = m.keep(undoubled(m.take(len(text)), text))
+		}
+		return text
 	}
 	return nil
 }
@@ -223,13 +232,19 @@ func (m *Matcher) scalarText(v value) []byte {
 
 // decoded takes a field's values from the decoded event: lists of objects lead to more than one of its places, and each
 // element decides for itself which counts.
-func (m *Matcher) decoded(name string) {
+func (m *Matcher) decoded(names []string) {
 	var root map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(m.in))
 	decoder.UseNumber()
-	if decoder.Decode(&root) == nil {
-		for _, found := range walk(root, name) {
-			m.flatten(found)
+	if decoder.Decode(&root) != nil {
+		return
+	}
+	for _, name := range names {
+		if all := walk(root, name); len(all) > 0 {
+			for _, found := range all {
+				m.flatten(found)
+			}
+			return
 		}
 	}
 }

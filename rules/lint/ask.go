@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-soar/sallyport/rules"
 	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
-// ask notes which fields a rule asks for.
-func (c *checker) ask(name, rule string, tree, detection *document.Node) {
+// ask notes which fields a rule asks for. A name that is not the rule's own was given by one of the operator's pipelines,
+// and is as good as declared.
+func (c *checker) ask(name, rule string, tree, detection *document.Node, own map[string]bool) {
 	head := tree.Child("logsource")
 	word := func(key string) string { return strings.ToLower(head.Word(key)) }
 	of := logSource{word("product"), word("category"), word("service")}
@@ -25,11 +27,22 @@ func (c *checker) ask(name, rule string, tree, detection *document.Node) {
 	c.sources[of] = append(c.sources[of], seen{name, placeOf(tree, "logsource"), rule})
 	told := map[string]bool{}
 	eachField(detection, func(key *document.Node) {
-		if field, _, _ := strings.Cut(key.Text, "|"); field != "" && !told[field] {
+		if field, _, _ := strings.Cut(key.Text, "|"); field != "" && own[field] && !told[field] {
 			told[field] = true
 			c.asked[of][field] = append(c.asked[of][field], seen{name, key.Place, rule})
 		}
 	})
+}
+
+func fieldsOf(detection *document.Node) map[string]bool {
+	found := map[string]bool{}
+	if detection != nil {
+		eachField(detection, func(key *document.Node) {
+			field, _, _ := strings.Cut(key.Text, "|")
+			found[field] = true
+		})
+	}
+	return found
 }
 
 // eachField visits the keys that name fields.
@@ -57,7 +70,7 @@ func (c *checker) unknown() {
 	var unlisted []string
 	for _, of := range slices.SortedFunc(maps.Keys(c.asked), func(a, b logSource) int { return strings.Compare(a.String(), b.String()) }) {
 		all := c.sources[of]
-		if len(c.library.Serving(of.product, of.category, of.service)) == 0 {
+		if !c.library.Told(of.product, of.category, of.service) {
 			c.warn(all[0], UnknownLogsource, fmt.Sprintf("no mapping's events are of the log source %s%s", of, alsoIn(all)), "map it, or take the rules out: no stream can show them an event")
 		}
 		if !c.fields.of(of).told {
@@ -95,11 +108,26 @@ func (c *checker) knows(of logSource, field string) bool {
 		return true
 	}
 	for _, id := range c.library.Serving(of.product, of.category, of.service) {
-		ours := c.shipped.Mapping(id)
-		for name, declared := range c.library.Mapping(id).Fields {
-			if (name == field || declared.Path == field) && (ours == nil || ours.Fields[name] != declared) {
-				return true
-			}
+		if theirs, ours := c.library.Mapping(id), c.shipped.Mapping(id); declares(theirs, field, ours) {
+			return true
+		}
+	}
+	return false
+}
+
+// declares reports whether a mapping has a field that another one of its name, which may be nil, has not.
+func declares(m *rules.Mapping, field string, other *rules.Mapping) bool {
+	for name, declared := range m.Fields {
+		if (name == field || declared.Path == field) && (other == nil || other.Fields[name] != declared) {
+			return true
+		}
+	}
+	if m.Sigma == nil {
+		return false
+	}
+	for name := range m.Sigma.Fields {
+		if strings.EqualFold(name, field) && (other == nil || other.Sigma == nil || other.Sigma.Fields[name] == nil) {
+			return true
 		}
 	}
 	return false

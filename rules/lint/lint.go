@@ -78,25 +78,28 @@ func (c *checker) file(name string, text []byte) {
 	if err != nil { // refused already
 		return
 	}
-	for _, tree := range trees {
+	for _, written := range trees {
+		tree, err := c.library.Rewrite(written, trees)
 		switch {
+		case err != nil: // refused already
 		case tree.Child("correlation") != nil:
 			c.generate(name, tree)
 		case tree.Child("filter") != nil:
-			c.detection(name, tree, tree.Child("filter"))
+			c.detection(name, "filter", tree, written)
 		case c.loaded[seen{file: name, at: tree.Place}]:
 			c.head(name, tree)
-			c.detection(name, tree, tree.Child("detection"))
+			c.detection(name, "detection", tree, written)
 		}
 	}
 }
 
-func (c *checker) detection(name string, tree, detection *document.Node) {
-	rule := cmp.Or(tree.Word("id"), tree.Word("title"))
+// detection looks at the selections below a key, as the pipelines made them of what is written.
+func (c *checker) detection(name, key string, tree, written *document.Node) {
+	rule, detection := cmp.Or(tree.Word("id"), tree.Word("title")), tree.Child(key)
 	for _, remark := range sigma.Examine(detection, c.library.Lists()) {
 		c.warn(seen{name, remark.Place, rule}, remark.Kind, remark.Text, remark.Mend)
 	}
-	c.ask(name, rule, tree, detection)
+	c.ask(name, rule, tree, detection, fieldsOf(written.Child(key)))
 }
 
 // notes says which rules take the place of shipped ones.

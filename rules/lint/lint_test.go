@@ -68,6 +68,24 @@ func TestWhatARuleHasWrong(t *testing.T) {
 			"r.yml":              head + strings.Replace(detection, "Image", "Score", 1),
 			"mappings/mine.yaml": "id: windows\nfields:\n  score: {path: Score, type: int}\n",
 		}, nil},
+		"a field of a mapping's table": {map[string]string{
+			"r.yml":              strings.Replace(head, "product: windows, category: process_creation", "category: process_creation", 1) + strings.Replace(detection, "Image", "Score", 1),
+			"mappings/mine.yaml": "id: mine\nfields: {}\nsigma:\n  sources: [{category: process_creation}]\n  fields: {Score: a.score}\n",
+		}, nil},
+		"a field that a pipeline names": {map[string]string{
+			"r.yml":           head + detection,
+			"pipelines/p.yml": "name: p\ntransformations:\n- {type: field_name_mapping, mapping: {Image: exe_path}}\n",
+		}, nil},
+		"a field that a pipeline mends": {map[string]string{
+			"r.yml":           head + strings.Replace(detection, "Image", "Imgae", 1),
+			"pipelines/p.yml": "name: p\ntransformations:\n- {type: field_name_mapping, mapping: {Imgae: Image}}\n",
+		}, nil},
+		"a log source of a pipeline": {map[string]string{
+			"r.yml":           head + detection,
+			"pipelines/p.yml": "name: p\ntransformations:\n- {type: change_logsource, product: windwos}\n",
+		}, []string{
+			"r.yml:5:1: no mapping's events are of the log source product windwos; map it", ".: fields of 1 log sources were not checked",
+		}},
 		"one field of two rules": {map[string]string{"a.yml": head + strings.Replace(detection, "Image", "Imgae", 1), "b.yml": other + strings.Replace(detection, "Image", "Imgae", 1)}, []string{"a.yml:8:5: no event of product windows, category process_creation has the field Imgae (2 rules)"}},
 		"one name twice":         {map[string]string{"a.yml": head + "name: n\n" + detection, "b.yml": other + "name: n\n" + detection}, []string{"b.yml:6:1: the name n is that of a.yml too"}},
 		"generate":               {in(head + "generate: true\n" + detection), []string{"r.yml:6:1: generate means something in a correlation only"}},

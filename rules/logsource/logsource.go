@@ -5,6 +5,7 @@
 package logsource
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -15,7 +16,7 @@ type Class struct {
 	All        bool // nobody asks: every rule is tried, native ones of any mapping too
 	None       bool // no rule applies
 	Product    string
-	Service    string
+	Services   []string
 	Categories []string
 }
 
@@ -29,7 +30,7 @@ func (c Class) Key() string {
 	case c.None:
 		return "none"
 	}
-	return c.Product + "/" + c.Service + "/" + strings.Join(c.Categories, ",")
+	return c.Product + "/" + strings.Join(c.Services, ",") + "/" + strings.Join(c.Categories, ",")
 }
 
 // Takes reports whether rules of that log source apply: the event must have all that the rule names.
@@ -38,19 +39,41 @@ func (c Class) Takes(product, category, service string) bool {
 		return !c.None
 	}
 	return (product == "" || product == c.Product) && (category == "" || slices.Contains(c.Categories, category)) &&
-		(service == "" || service == c.Service) && product+category+service != ""
+		(service == "" || slices.Contains(c.Services, service)) && product+category+service != ""
 }
 
-// Windows is the class of a Windows event. An event that does not say its channel can only be tried with the rules for
-// all of Windows.
+// Windows is the class of a Windows event, or of one that Sysmon for Linux wrote. An event that does not say its channel
+// can only be tried with the rules for all of Windows.
 func Windows(channel, id string) Class {
-	service := services[strings.ToLower(channel)]
-	return Class{Product: "windows", Service: service, Categories: categories[service+" "+id]}
+	channel = strings.ToLower(channel)
+	if channel == linuxSysmon {
+		return Class{Product: "linux", Services: []string{"sysmon"}, Categories: categories["sysmon "+id]}
+	}
+	service := services[channel]
+	made := Class{Product: "windows", Categories: categories[service+" "+id]}
+	if service != "" {
+		made.Services = []string{service}
+	}
+	return made
+}
+
+// linuxSysmon is the channel of Sysmon for Linux, whose event numbers and fields are those of Windows' Sysmon.
+const linuxSysmon = "linux-sysmon/operational"
+
+// OfWindows reports whether some event of Windows' log belongs to that log source.
+func OfWindows(category, service string) bool {
+	for key, all := range categories {
+		of, _, _ := strings.Cut(key, " ")
+		if slices.Contains(all, category) && (service == "" || service == of) {
+			return true
+		}
+	}
+	return category == "" && (service == "" || slices.Contains(slices.Collect(maps.Values(services)), service))
 }
 
 // CloudTrail and Syslog are classes that one field tells.
 var (
-	CloudTrail = Class{Product: "aws", Service: "cloudtrail"}
+	CloudTrail = Class{Product: "aws", Services: []string{"cloudtrail"}}
 	Syslog     = Class{Product: "linux"}
 )
 
@@ -61,20 +84,6 @@ var (
 //	winlog                          Winlogbeat 7 and later, exported fields
 //	SourceModuleName, SourceName    NXLog, fields of im_msvistalog
 var Shippers = []string{"log_name", "beat", "winlog", "provider_guid", "SourceModuleName", "SourceName"}
-
-// Decoder is the class of what a Wazuh decoder read; false if the name does not tell it.
-func Decoder(name string) (Class, bool) {
-	class, ok := decoders[name]
-	return class, ok
-}
-
-// decoders are Wazuh's decoders whose log source is sure, as Sigma's Linux services and its category webserver.
-var decoders = map[string]Class{
-	"sshd": {Product: "linux", Service: "sshd"}, "sudo": {Product: "linux", Service: "sudo"},
-	"pam": {Product: "linux", Service: "auth"}, "clamd": {Product: "linux", Service: "clamav"},
-	"auditd": {Product: "linux", Service: "auditd"}, "vsftpd": {Product: "linux", Service: "vsftpd"},
-	"web-accesslog": {Categories: []string{"webserver"}},
-}
 
 // categories are the taxonomy's, by service and EventID.
 var categories = map[string][]string{

@@ -70,9 +70,13 @@ type File struct {
 	Warnings     []Fault
 }
 
-// Parse reads a file of one or more documents. lists are the values of the placeholders of the modifier expand. A
-// refused document does not keep the others out.
-func Parse(name string, content []byte, lists map[string][]string) (file File) {
+// Rewrite makes another document of one before it is read; beside are all those of its file. An error is a Fault without
+// a file, and refuses the document.
+type Rewrite func(tree *document.Node, beside []*document.Node) (*document.Node, error)
+
+// Parse reads a file of one or more documents, each after the rewrites. lists are the values of the placeholders of the
+// modifier expand. A refused document does not keep the others out.
+func Parse(name string, content []byte, lists map[string][]string, rewrites ...Rewrite) (file File) {
 	trees, err := document.Read(content)
 	if wrong, ok := errors.AsType[*document.Error](err); ok {
 		file.refuse(name, &fault{wrong.Place, wrong.Text, wrong.Mend})
@@ -82,7 +86,16 @@ func Parse(name string, content []byte, lists map[string][]string) (file File) {
 		file.refuse(name, &fault{document.Place{Line: 1}, "the file holds no document", "write a rule or remove the file"})
 	}
 	for _, tree := range trees {
-		if err := file.add(name, tree, lists); err != nil {
+		var err error
+		for _, rewrite := range rewrites {
+			if tree, err = rewrite(tree, trees); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			err = file.add(name, tree, lists)
+		}
+		if err != nil {
 			file.refuse(name, err)
 		}
 	}
@@ -90,6 +103,11 @@ func Parse(name string, content []byte, lists map[string][]string) (file File) {
 }
 
 func (f *File) refuse(name string, err error) {
+	if of, ok := errors.AsType[Fault](err); ok {
+		of.File = name
+		f.Refused = append(f.Refused, of)
+		return
+	}
 	if at, ok := errors.AsType[*fault](err); ok {
 		f.Refused = append(f.Refused, at.in(name))
 		return

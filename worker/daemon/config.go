@@ -37,7 +37,7 @@ type Config struct {
 	Clusters   map[string]opensearch.Config `yaml:"clusters,omitempty" doc:"other clusters that streams are read from, by name"`
 	Detect     detect.Config                `yaml:",inline"`
 	Inbox      inbox.Config                 `yaml:"inbox,omitempty" doc:"what other systems may send; role gateway takes it, and a stream over sallyport-inbox reads it"`
-	Content    []string                     `yaml:"content,omitempty" doc:"folders with your own detections, plans, policies, hunts, mappings and lists; a later one wins over an earlier one and over what is shipped" example:"/etc/sallyport/content"`
+	Content    []string                     `yaml:"content,omitempty" doc:"folders with your own detections, plans, policies, hunts, mappings, pipelines and lists; a later one wins over an earlier one and over what is shipped" example:"/etc/sallyport/content"`
 	Systems    catalog.Config               `yaml:"systems" doc:"the systems that are asked and driven; leave out what you don't have"`
 	People     policy.People                `yaml:"people" doc:"who may decide"`
 	Protected  effect.ProtectedConfig       `yaml:"protected,omitempty" doc:"what is never touched automatically, beside what is discovered (gateways, name servers, directory servers, whom this machine is connected to, itself, every configured system)"`
