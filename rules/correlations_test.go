@@ -94,8 +94,12 @@ func TestSuppressionFits(t *testing.T) {
 		rule, host, ip string
 		want           bool
 	}{
-		{"r-1", "shop-01", "10.20.8.7", true}, {"r-1", "SHOP-01", "10.1.1.1", true},
-		{"r-2", "shop-01", "10.20.8.7", false}, {"r-1", "shop-02", "10.20.8.7", false}, {"r-1", "shop-01", "10.20.9.7", false}, {"r-1", "shop-01", "", false},
+		{"r-1", "shop-01", "10.20.8.7", true},
+		{"r-1", "SHOP-01", "10.1.1.1", true},
+		{"r-2", "shop-01", "10.20.8.7", false},
+		{"r-1", "shop-02", "10.20.8.7", false},
+		{"r-1", "shop-01", "10.20.9.7", false},
+		{"r-1", "shop-01", "", false},
 	} {
 		if got := s.fits(c.rule, soar.Entity{Family: "host", Name: c.host}, func(string) string { return c.ip }); got != c.want {
 			t.Errorf("%+v: %v", c, got)
