@@ -5,7 +5,7 @@ ALLINONE := bin/sallyport-allinone
 # Paths in ARGS count from where make was called, also with make -C.
 CALLED_FROM := $(or $(PWD),$(CURDIR))
 
-.PHONY: help demo test check fmt lint arrows deadcode licenses build allinone lab lab-down cross bench soak
+.PHONY: help demo test check fmt lint arrows deadcode licenses build allinone lab lab-down cross bench soak oracle
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -57,7 +57,7 @@ lab: ## install and start the real components that can run here
 lab-down: ## stop them
 	./deploy/lab/lab.sh down
 
-soak: ## the whole oracle of the rules, without the race detector, then each fuzz target of the engine for FUZZTIME (5m)
+oracle: ## the whole oracle of the rules, without the race detector, then each fuzz target of the engine for FUZZTIME (5m)
 	go test -count=1 -timeout 60m -run 'PlainEvaluator|Native|Hostile' ./rules
 	go test -run NONE -fuzz FuzzEngineIsThePlainEvaluator -fuzztime $(or $(FUZZTIME),5m) ./rules/engine
 

@@ -150,7 +150,9 @@ func TestRecordedAlertsThatAreLate(t *testing.T) {
 		if err != nil && !making(err) {
 			t.Fatal(err)
 		}
-		return slices.ContainsFunc(held.Shards, func(p opensearch.Position) bool { return strings.HasPrefix(p.Index, "sallyport-detections-") && p.Seq >= 4 })
+		return slices.ContainsFunc(held.Shards, func(p opensearch.Position) bool {
+			return strings.HasPrefix(p.Index, "sallyport-detections-") && p.Seq >= 4
+		})
 	})
 	rules := map[string]int{}
 	for _, d := range o.ledger() {

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -38,7 +39,7 @@ const block = 64
 
 // mark reads the event.
 func (m *marks) mark(in []byte) {
-	m.blocks = m.blocks[:0]
+	m.blocks = slices.Grow(m.blocks[:0], len(in)/block+1)
 	m.odd, m.control, m.denoted, m.wrong, m.open = false, false, alphabet{}, -1, 0
 	at := 0
 	for ; at+block <= len(in); at += block {

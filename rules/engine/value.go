@@ -6,10 +6,13 @@ import (
 	"slices"
 )
 
+// mostSpare is how much more than is asked for is reserved, in bytes: a huge text is not doubled.
+const mostSpare = 1 << 20
+
 // take reserves bytes that stay as they are until the next event.
 func (m *Matcher) take(n int) []byte {
 	if cap(m.arena)-len(m.arena) < n {
-		m.arena = make([]byte, 0, max(2*cap(m.arena), n, 1<<12))
+		m.arena = make([]byte, 0, max(min(2*cap(m.arena), mostSpare), n, 1<<12))
 	}
 	return m.arena[len(m.arena):len(m.arena):cap(m.arena)]
 }
