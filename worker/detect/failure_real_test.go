@@ -3,9 +3,11 @@ package detect_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/worker/detect"
 )
@@ -44,8 +46,14 @@ func TestSearchesCancelledOnRealServer(t *testing.T) {
 		b.administer(http.MethodPut, "/_cluster/settings", map[string]any{"transient": map[string]any{"search.cancel_after_time_interval": value}})
 	}
 	t.Cleanup(func() { set(nil) })
-	for i := range 3 {
-		b.put(fmt.Sprint(prefix, i), "a", 500)
+	var docs []opensearch.NewDocument
+	for i := range 1500 { // large ones, so that no page of them is made in a millisecond
+		docs = append(docs, opensearch.NewDocument{Index: fmt.Sprint(prefix, i%3), ID: fmt.Sprint("a-", i), Doc: map[string]any{
+			"host": "h", "time": time.Now(), "text": strings.Repeat(fmt.Sprint("some words of event ", i, ", "), 800),
+		}})
+	}
+	if _, err := b.client.CreateAll(t.Context(), docs); err != nil {
+		t.Fatal(err)
 	}
 	stream := b.stream(func(s *detect.Stream) { s.Page = 500 })
 	set("1ms")
