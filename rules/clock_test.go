@@ -55,7 +55,7 @@ func FuzzEventTime(f *testing.F) {
 		name, err := json.Marshal(key)
 		quoted, err2 := json.Marshal(text)
 		if err != nil || err2 != nil || !json.Valid([]byte(value)) || key == "timestamp" {
-			t.Skip()
+			return // no object can be made of it
 		}
 		event := fmt.Sprintf(`{%s: %s,"v":%s, "w": %s,"timestamp":"2026-11-27T05:00:00Z"}`, name, quoted, value, quoted)
 		if got := m.EventTime([]byte(event)); got.Hour() != 5 {

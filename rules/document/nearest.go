@@ -5,15 +5,15 @@ package document
 func Nearest(name string, known []string) (best string) {
 	distance := 3
 	for _, one := range known {
-		if d := editDistance(name, one); d < distance {
+		if d := Distance(name, one); d < distance {
 			best, distance = one, d
 		}
 	}
 	return best
 }
 
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
+// Distance is how many letters must be changed, added or taken out to make one word of the other (Levenshtein).
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

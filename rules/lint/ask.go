@@ -136,7 +136,7 @@ func declares(m *rules.Mapping, field string, other *rules.Mapping) bool {
 func (c *checker) mendField(of logSource, field string) string {
 	best, least := "", 3
 	for _, name := range slices.Sorted(maps.Keys(c.fields.of(of).fields)) {
-		if d := distance(strings.ToLower(field), name); d < least && 2*d <= len(field) {
+		if d := document.Distance(strings.ToLower(field), name); d < least && 2*d <= len(field) {
 			best, least = c.fields.spelled[name], d
 		}
 	}
@@ -144,25 +144,4 @@ func (c *checker) mendField(of logSource, field string) string {
 		return "write " + best + ", or declare it in a mapping"
 	}
 	return "correct its name, or declare it in a mapping"
-}
-
-// distance is how many letters must be changed, added or taken out to make one word of the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for k := range row {
-		row[k] = k
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for k := range len(b) {
-			change := diagonal
-			if a[i] != b[k] {
-				change++
-			}
-			diagonal = row[k+1]
-			row[k+1] = min(change, row[k]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
