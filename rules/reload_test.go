@@ -89,12 +89,20 @@ func TestNoEventIsLostWhileRulesChange(t *testing.T) {
 	var flowing sync.WaitGroup
 	var done atomic.Bool
 	var events, newest atomic.Int64
+	met := make(chan struct{}, 1)
+	tell := func() {
+		select {
+		case met <- struct{}{}:
+		default: // it is told already
+		}
+	}
 	for range 4 {
 		flowing.Go(func() {
 			for last := int64(0); !done.Load(); events.Add(1) {
 				matches, err := matcher.Match([]byte(`{"f":"x"}`))
 				if err != nil || len(matches) != 2 || matches[0].Rule.Title != matches[1].Rule.Title {
 					t.Errorf("an event met %v, %v", matches, err)
+					tell()
 					return
 				}
 				var now int64
@@ -103,6 +111,7 @@ func TestNoEventIsLostWhileRulesChange(t *testing.T) {
 				}
 				last = now
 				newest.Store(max(newest.Load(), now))
+				tell()
 			}
 		})
 	}
@@ -112,12 +121,12 @@ func TestNoEventIsLostWhileRulesChange(t *testing.T) {
 		if refused := f.change("rules.yml", version(n)); len(refused) > 0 {
 			t.Error(refused)
 		}
-		for events.Load() < before+10 && !t.Failed() {
-			time.Sleep(time.Millisecond) // events flow between two changes
+		for events.Load() < before+10 && !t.Failed() { // events flow between two changes
+			<-met
 		}
 	}
 	for newest.Load() < changes && !t.Failed() {
-		time.Sleep(time.Millisecond)
+		<-met
 	}
 	done.Store(true)
 	flowing.Wait()
