@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -173,41 +172,6 @@ func changed(tree *document.Node) *document.Node {
 		made.Text = string(text)
 	}
 	return &made
-}
-
-// BenchmarkTwoGoroutines compares two matchers of one program, each with a goroutine of its own, with one: twice as many
-// events in the time that one takes is 2. It needs two cores that nothing else uses; the same by processor time, which
-// waiting for a core does not spoil, stands beside.
-func BenchmarkTwoGoroutines(b *testing.B) {
-	library, _ := loadSigma(b)
-	events := slices.Collect(bytes.Lines(unzip(b, "events/windows-mixed.ndjson.gz")))
-	run := []func([]byte){matching(library.program, events), matching(library.program, events)}
-	all := func(match func([]byte)) {
-		for _, event := range events {
-			match(event)
-		}
-	}
-	var scale, busy []float64
-	for b.Loop() {
-		for range 7 {
-			begin, used := time.Now(), spent()
-			all(run[0])
-			alone, one := time.Since(begin), spent()-used
-			begin, used = time.Now(), spent()
-			var both sync.WaitGroup
-			both.Go(func() { all(run[1]) })
-			all(run[0])
-			both.Wait()
-			scale = append(scale, 2*float64(alone)/float64(time.Since(begin)))
-			busy = append(busy, 4*float64(one)/float64(spent()-used))
-		}
-	}
-	slices.Sort(scale)
-	slices.Sort(busy)
-	b.ReportMetric(scale[len(scale)/2], "x-one")
-	b.ReportMetric(busy[len(busy)/2], "x-one-by-cpu-time")
-	b.ReportMetric(1.8, "must")
-	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkLoad is the time to load the public rules, and the memory that they hold when the classes of all lanes are
