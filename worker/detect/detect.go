@@ -1,6 +1,6 @@
 // Package detect reads streams of events, matches rules on them, keeps what matched in the ledger and tells incidents.
 //
-// Reading order: tail.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
+// Reading order: tail.go, look.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, coverage.go (how a stream
 // stands, from unread.go, stall.go, past.go and lateness.go), then dispatch.go (the ledger becomes incidents) with
 // correlate.go and firing.go (detections become more), shape.go and overload.go.

@@ -29,8 +29,9 @@ type pace struct {
 	size   int
 	resume time.Time
 	fails  int
-	unread []sight // looks that showed what is unread still, oldest first
-	shown  int64   // up to here a refresh, begun after this look, has shown everything
+	unread []sight   // looks that showed what is unread still, oldest first
+	moved  time.Time // when a look last showed more than the one before
+	shown  int64     // up to here a refresh, begun after this look, has shown everything
 }
 
 // readAll gives each shard its turn until none has more to read, or it is time to look again. It reports whether

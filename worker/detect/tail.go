@@ -52,6 +52,7 @@ type tail struct {
 
 	positions map[shardKey]*opensearch.Position
 	seen      []sighting // the last lag+1 looks at the checkpoints, oldest first
+	whole     sighting   // the last look at all of them
 	paces     map[shardKey]*pace
 	vanished  map[shardKey]bool // absent for one look already
 	settled   map[shardKey]bool // closed, and read to its end
@@ -72,15 +73,6 @@ type counts struct {
 	stalled                   func(now, over []opensearch.Stall) // may be nil
 	lag                       func(p *opensearch.Position, since time.Time)
 	forget                    func(p *opensearch.Position)
-}
-
-// sighting is one look at all checkpoints. Complete: every shard had a started primary, and every part of the pattern
-// matched an index, since a source that is not there is no source without events.
-type sighting struct {
-	at       time.Time
-	shards   map[shardKey]opensearch.Shard
-	indices  map[string]opensearch.Index // open and closed, by UUID
-	complete bool
 }
 
 // poll looks at the checkpoints once and reads what may be read. One bad shard does not stop the others; their errors
@@ -130,50 +122,6 @@ func (t *tail) store(ctx context.Context) error {
 	}
 	t.dirty, t.saved = false, t.now()
 	return nil
-}
-
-// look reads the checkpoints first and then which shards there should be, so that a shard which was absent from the
-// first answer is always missed by the second.
-func (t *tail) look(ctx context.Context) (sighting, error) {
-	look := sighting{at: t.now(), shards: map[shardKey]opensearch.Shard{}, indices: map[string]opensearch.Index{}}
-	shards, err := t.client.Primaries(ctx, t.pattern)
-	if err != nil {
-		return look, err
-	}
-	indices, err := t.client.Indices(ctx, t.pattern)
-	if err != nil {
-		return look, err
-	}
-	if len(shards) > 0 && len(indices) == 0 {
-		return look, opensearch.ErrIncomplete
-	}
-	missing := 0
-	for _, index := range indices {
-		look.indices[index.UUID] = index
-		if !index.Closed {
-			missing += index.Shards
-		}
-	}
-	for _, shard := range shards {
-		if index := look.indices[shard.UUID]; shard.Number < index.Shards && !index.Closed {
-			missing--
-		}
-		if t.owns(keyOf(shard)) {
-			look.shards[keyOf(shard)] = shard
-		}
-	}
-	t.missPrimaries(look)
-	unseen, err := t.client.Unseen(ctx, t.pattern, indices)
-	if err != nil {
-		return look, err
-	}
-	for _, part := range unseen {
-		t.stalls.add(part, -1, "no open index matches")
-	}
-	look.complete = missing == 0 && len(unseen) == 0
-	t.count.missing(missing)
-	t.count.unseen(unseen)
-	return look, nil
 }
 
 // position finds where reading a shard goes on. A shard that was never seen begins at its beginning; so does one whose

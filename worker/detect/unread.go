@@ -22,7 +22,7 @@ func (t *tail) learn(p *opensearch.Position, checkpoint int64, at time.Time) {
 	}
 	pace := t.pace(shardKey{p.UUID, p.Shard})
 	pace.recall(p, at)
-	p.Known, t.dirty = checkpoint, true
+	p.Known, t.dirty, pace.moved = checkpoint, true, at
 	if len(pace.unread) == mostSights { // of two neighbours the earlier time counts for both
 		for i := range mostSights / 2 {
 			pace.unread[i] = sight{pace.unread[2*i].at, pace.unread[2*i+1].checkpoint}

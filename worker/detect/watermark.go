@@ -15,7 +15,7 @@ func (t *tail) raiseWatermark() {
 		return
 	}
 	then := t.seen[0]
-	if !then.complete || !then.at.After(t.watermark) {
+	if !then.complete || !then.since.After(t.watermark) {
 		return
 	}
 	for key, position := range t.positions {
@@ -32,7 +32,7 @@ func (t *tail) raiseWatermark() {
 			return
 		}
 	}
-	t.watermark, t.dirty = then.at, true
+	t.watermark, t.dirty = then.since, true
 }
 
 // settle asks closed indices up to where they go: what was acknowledged after the last look before the closing, no look
@@ -70,9 +70,12 @@ func (t *tail) settle(ctx context.Context, look sighting) error {
 	return err
 }
 
-// dropGone finds indices that were deleted: their shards are absent from two looks in a row, and the cluster knows the
+// dropGone finds indices that were deleted: their shards are absent from two whole looks in a row, and the cluster knows the
 // index no more. What they took along unread is reported by gone.
 func (t *tail) dropGone(ctx context.Context, look sighting) error {
+	if !look.whole() {
+		return nil
+	}
 	var absent []shardKey
 	for key := range t.positions {
 		if _, there := look.shards[key]; there {
