@@ -101,6 +101,8 @@ func (p *ruleParser) selection(tree *document.Node) (expression, error) {
 			return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 		}
 		return any, nil
+	case document.Null:
+		return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 	default: // a keyword
 		return p.item(&document.Node{Kind: document.Text, Place: tree.Place}, tree)
 	}
@@ -154,6 +156,8 @@ func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expre
 		return &fault{v.Place, fmt.Sprintf("%s: %q %s", name, v.Text, why), "correct the value or the modifier"}
 	}
 	switch {
+	case v.Kind == document.Null && mods.readsText():
+		return nil, bad("is null, which has no text for " + strings.Join(mods, " and "))
 	case mods.has("expand"):
 		return p.expanded(name, mods, v)
 	case mods.has("exists"):

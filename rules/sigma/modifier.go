@@ -87,6 +87,11 @@ func (m modifiers) flags() string {
 	return "(?" + flags.String() + ")"
 }
 
+// readsText reports whether a modifier asks for a text or a number, so that null means nothing beside it.
+func (m modifiers) readsText() bool {
+	return slices.ContainsFunc(m, func(name string) bool { return name != "all" && name != "neq" })
+}
+
 func (m modifiers) compares() bool {
 	return m.has("gt") || m.has("gte") || m.has("lt") || m.has("lte")
 }
