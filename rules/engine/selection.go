@@ -202,11 +202,11 @@ func (l *line) value(kind document.Kind, text string, expand bool) (int32, error
 		if err != nil || network != network.Masked() {
 			return 0, fmt.Errorf("no network as 192.0.2.0/24")
 		}
-		t.kind, t.text, t.network = inNetwork, []byte(text), network
+		t.kind, t.text, t.network = inNetwork, []byte(text), unmapped(network)
 	case l.operator != "" || l.part != "":
 		bound, err := newBound(l.operator, l.part, text)
 		if err != nil {
-			return 0, fmt.Errorf("no number")
+			return 0, err
 		}
 		t.kind, t.text, t.bound = compares, []byte(text), bound
 	case kind == document.Null:

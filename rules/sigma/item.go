@@ -181,11 +181,17 @@ func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expre
 		if err != nil || made != made.Masked() {
 			return nil, bad("is no network as 192.0.2.0/24")
 		}
+		if made.Addr().Is4In6() { // as addresses are read
+			made = netip.PrefixFrom(made.Addr().Unmap(), made.Bits()-96)
+		}
 		return item{name, network{made}, false}, nil
 	case mods.compares() || mods.part() != "":
 		made, err := newComparison(mods, v.Text)
 		if err != nil {
 			return nil, bad("is no number")
+		}
+		if outside := made.outside(); outside != "" {
+			return nil, bad(outside)
 		}
 		return item{name, made, false}, nil
 	case v.Kind == document.Null:
