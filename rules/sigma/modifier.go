@@ -42,6 +42,9 @@ func parseModifiers(key *document.Node) (name string, mods modifiers, err error)
 	if conflict := mods.conflict(); conflict != "" {
 		return "", nil, &fault{key.Place, key.Text + ": " + conflict, "leave one out"}
 	}
+	if mods.flags() != "" && !mods.has("re") {
+		return "", nil, &fault{key.Place, key.Text + ": i, m and s are of regular expressions", "add re before them, or leave them out"}
+	}
 	return name, mods, nil
 }
 
@@ -67,9 +70,6 @@ func (m modifiers) conflict() string {
 		if len(found) > 1 {
 			return strings.Join(found, " and ") + " do not go together"
 		}
-	}
-	if m.flags() != "" && !m.has("re") {
-		return "i, m and s need re"
 	}
 	return ""
 }
