@@ -58,7 +58,10 @@ func TestWhatARuleHasWrong(t *testing.T) {
 		"in a filter": {in(head + detection + "---\ntitle: F\nlogsource: {product: windows, category: process_creation}\nfilter:\n  rules: [8f3a0c52-6a3e-4f0e-9a53-0d1f0f3b7c11]\n  sel:\n    Usr: x\n  unused:\n    User: y\n  condition: not sel\n"), []string{
 			"r.yml:16:5: no event of product windows, category process_creation has the field Usr; write User",
 			"r.yml:17:3: the condition never uses the selection unused",
-			"r.yml:19:14: an event can match without having any specific value",
+		}},
+		"a filter of nothing": {in(head + detection + "---\ntitle: F\nlogsource: {product: linux}\nfilter:\n  rules: [T]\n  sel:\n    name: x\n  condition: not sel\n---\ntitle: G\nlogsource: {product: windows}\nfilter:\n  rules: [T, other]\n  sel:\n    User: x\n  condition: not sel\n"), []string{
+			"r.yml:11:1: the filter narrows nothing: no rule of product linux is named T here; name a rule by id or name",
+			"r.yml:19:1: the filter narrows nothing: no rule of product windows is named other here",
 		}},
 		"no log source": {in(strings.Replace(head, "{product: windows, category: process_creation}", "{definition: all}", 1) + detection), []string{"r.yml:5:1: the log source names no product, category or service"}},
 		"unmapped": {in(strings.Replace(head, "product: windows, category: process_creation", "product: windwos", 1) + detection), []string{
