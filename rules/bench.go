@@ -2,7 +2,7 @@ package rules
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -15,6 +15,7 @@ import (
 type Benchmark struct {
 	Rules                     int       `json:"rules"`
 	Events                    int       `json:"events"`
+	NotJSON                   int       `json:"not_json"` // lines that are no JSON objects; they are left out
 	Matches                   int       `json:"matches"`
 	EventsPerSecond           float64   `json:"events_per_second"`
 	NanosecondsPerEvent       float64   `json:"ns_per_event"`
@@ -40,27 +41,29 @@ const (
 	dearest    = 10
 )
 
-// Bench measures the events, which must be JSON objects. Engine and decoder take turns, so that what else the machine
-// does meets both.
-func (l *Library) Bench(events [][]byte) (Benchmark, error) {
+// Bench measures those of the lines that are events. Engine and decoder take turns, so that what else the machine does
+// meets both.
+func (l *Library) Bench(lines [][]byte) (Benchmark, error) {
 	matcher := l.program.NewMatcher("")
-	b := Benchmark{Rules: l.Len(), Events: len(events)}
-	if len(events) == 0 {
-		return b, errors.New("no event to measure")
-	}
+	b := Benchmark{Rules: l.Len()}
 	whole, err := l.For(Auto)
 	if err != nil {
 		return b, err
 	}
-	var quiet [][]byte
-	for i, event := range events { // here classes learn what is rare
-		matches, err := whole.Match(event)
+	var events, quiet [][]byte
+	for _, line := range lines { // here classes learn what is rare
+		matches, err := whole.Match(line)
 		if err != nil {
-			return b, &MalformedEvent{i + 1, err}
+			b.NotJSON++
+			continue
 		}
+		events = append(events, line)
 		if b.Matches += len(matches); len(matches) == 0 {
-			quiet = append(quiet, event)
+			quiet = append(quiet, line)
 		}
+	}
+	if b.Events = len(events); b.Events == 0 {
+		return b, fmt.Errorf("none of %d lines is an event to measure", len(lines))
 	}
 	l.program.Settle()
 	for _, event := range events {
@@ -83,15 +86,6 @@ func (l *Library) Bench(events [][]byte) (Benchmark, error) {
 	runtime.KeepAlive(whole)
 	return b, nil
 }
-
-// MalformedEvent names an event that can't be measured.
-type MalformedEvent struct {
-	Number int // from 1
-	Err    error
-}
-
-// Error implements error.
-func (m *MalformedEvent) Error() string { return "not a JSON object: " + m.Err.Error() }
 
 // turns returns the median nanoseconds for one event of each function.
 func turns(events [][]byte, each ...func([]byte)) (medians []float64) {

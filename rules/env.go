@@ -1,13 +1,14 @@
 package rules
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 )
 
@@ -36,10 +37,23 @@ func compile(condition string, mapping *Mapping, lists map[string][]string) (*vm
 			return err == nil && wrong == nil && network.Contains(address.Unmap()), nil
 		}, new(func(string, string) bool)))
 	if err == nil && guard.fault != nil {
+		guard.fault.placed = guard.fault.placed.Bind(file.NewSource(condition))
 		err = guard.fault
 	}
 	return program, err
 }
+
+// misused is a call that can mean nothing, with its place and its mend.
+type misused struct {
+	placed *file.Error
+	mend   string
+}
+
+// Error implements error.
+func (m *misused) Error() string { return m.placed.Message }
+
+// Unwrap gives the place, as errors of expr have it.
+func (m *misused) Unwrap() error { return m.placed }
 
 // env is what a condition sees of one event: every declared name, absent ones as nil. told, if there is one, hears of each
 // whose value is not of its type.
@@ -69,7 +83,7 @@ type guardAbsent struct {
 	mapping *Mapping
 	lists   map[string][]string
 	guarded map[ast.Node]bool
-	fault   error
+	fault   *misused
 }
 
 // Visit implements ast.Visitor.
@@ -104,15 +118,28 @@ func (g *guardAbsent) Visit(node *ast.Node) {
 }
 
 func (g *guardAbsent) checkCall(name string, call *ast.CallNode) {
-	if name != "listed" || len(call.Arguments) == 0 {
+	wrong := func(argument ast.Node, text, mend string) {
+		g.fault = &misused{&file.Error{Location: argument.Location(), Message: text}, mend}
+	}
+	if len(call.Arguments) != 2 {
 		return
 	}
-	list, ok := call.Arguments[0].(*ast.StringNode)
-	if !ok {
-		g.fault = fmt.Errorf("listed wants a list's name in quotes")
-	} else if _, known := g.lists[list.Value]; !known {
-		mend := nearest("add lists/"+list.Value+".yaml", list.Value, slices.Sorted(maps.Keys(g.lists)))
-		g.fault = fmt.Errorf("no list is named %s: %s", list.Value, mend)
+	switch name {
+	case "listed":
+		list, ok := call.Arguments[0].(*ast.StringNode)
+		if !ok {
+			wrong(call.Arguments[0], "listed wants a list's name", "write the name in quotes")
+		} else if _, known := g.lists[list.Value]; !known {
+			wrong(list, "no list is named "+list.Value, nearest("add lists/"+list.Value+".yaml", list.Value, slices.Sorted(maps.Keys(g.lists))))
+		}
+	case "within":
+		written, ok := call.Arguments[1].(*ast.StringNode)
+		if !ok {
+			return
+		}
+		if network, err := netip.ParsePrefix(written.Value); err != nil || network.Addr().Is4In6() {
+			wrong(written, strconv.Quote(written.Value)+" is no network", "write it as 192.0.2.0/24 or 2001:db8::/32")
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 		if errors.As(err, &placed) {
 			at, said = placeIn(text, at.Line, placed), placed.Message
 		}
-		faults = append(faults, Fault{File: name, Line: at.Line, Column: at.Column, Text: said, Mend: mapping.mend(rule.Condition, said)})
+		faults = append(faults, Fault{File: name, Line: at.Line, Column: at.Column, Text: said, Mend: mapping.mend(rule.Condition, err)})
 	}
 	rule.program, rule.Line = program, max(1, lines["condition"])
 	rule.says = Match{Rule: soar.Rule{ID: rule.ID, Title: rule.Title, Level: rule.Level, Version: version(text), Author: rule.Author, Licence: rule.Licence}, Opens: rule.Opens}

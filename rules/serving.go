@@ -2,6 +2,7 @@ package rules
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-soar/sallyport/rules/sigma"
@@ -21,6 +22,9 @@ func (l *Library) Sigma() []*sigma.Rule {
 	}
 	return all
 }
+
+// Filters are the Sigma filters of all sources.
+func (l *Library) Filters() []*sigma.Filter { return slices.Clone(l.filters) }
 
 // String is the log source as people read it.
 func (s LogSource) String() string {

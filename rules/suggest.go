@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
 	"github.com/sallyport-soar/sallyport/rules/document"
@@ -21,7 +23,21 @@ var (
 
 // mend says how a condition that does not compile is mended: by the name that was most likely meant, or by the types of the
 // fields that it asks.
-func (m *Mapping) mend(condition, said string) string {
+func (m *Mapping) mend(condition string, err error) string {
+	if call, ok := errors.AsType[*misused](err); ok {
+		return call.mend
+	}
+	said := err.Error()
+	placed := &file.Error{}
+	if errors.As(err, &placed) {
+		said = placed.Message
+	}
+	switch {
+	case strings.HasPrefix(said, "error parsing regexp"):
+		return "write it without look-around and back references (RE2)"
+	case strings.HasPrefix(said, "unexpected token"), strings.HasPrefix(said, "literal not terminated"):
+		return "correct the expression: a name, an operator or a bracket is missing, or one too many"
+	}
 	names := slices.Sorted(maps.Keys(m.Fields))
 	if found := unknownName.FindStringSubmatch(said); found != nil {
 		if best := document.Nearest(found[1], append(names, "raw", "listed", "within")); best != "" {

@@ -36,6 +36,9 @@ type manifest struct {
 // left it stays, and so does the absence of one that was deleted; both are told. told hears how many files are done; it
 // may be nil. What was written before an error stays written, and is known to the next import.
 func (s *Survey) Store(folder string, told func(files int)) (*Stored, error) {
+	if len(s.taken) == 0 { // else all that is there would go
+		return nil, errors.New("nothing of the collection loads, so the folder stays as it is")
+	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
@@ -50,7 +53,7 @@ func (s *Survey) Store(folder string, told func(files int)) (*Stored, error) {
 	}
 	err = w.all(s, told)
 	if err == nil {
-		err = w.removeRest()
+		err = w.removeRest(s.refused)
 	} else {
 		w.forgetNothing()
 	}
@@ -135,10 +138,15 @@ func (w *writer) write(name string, text []byte) error {
 	return w.root.Rename(draft, name)
 }
 
-// removeRest removes what the last import wrote and the collection no longer has.
-func (w *writer) removeRest() error {
+// removeRest removes what the last import wrote and the collection no longer has. A file that is refused in its new form
+// stays as it was.
+func (w *writer) removeRest(refused []string) error {
 	for _, name := range slices.Sorted(maps.Keys(w.before)) {
 		if _, still := w.next[name]; still {
+			continue
+		}
+		if slices.Contains(refused, name) {
+			w.keep(name, w.before[name], "the collection's newer one is refused")
 			continue
 		}
 		there, err := w.root.ReadFile(name)

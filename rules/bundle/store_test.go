@@ -97,6 +97,37 @@ func TestANewerCollectionUpdatesWhatNobodyElseChanged(t *testing.T) {
 	}
 }
 
+// TestWhatIsRefusedTakesNothingAway: a worker goes on with the rules that it has.
+func TestWhatIsRefusedTakesNothingAway(t *testing.T) {
+	from, into := folderOf(t, checkout()), t.TempDir()
+	store(t, from, into)
+	broken := strings.Replace(rule(1, windows, "one.exe"), "endswith", "endwith", 1)
+	put(t, filepath.Join(from, "rules/windows/one.yml"), broken)
+	for range 2 {
+		stored := store(t, from, into)
+		if fmt.Sprint(stored.Kept) != "[{rules/windows/one.yml the collection's newer one is refused}]" || len(stored.Removed)+len(stored.Changed) > 0 {
+			t.Errorf("%+v", stored)
+		}
+	}
+	before := state(t, into)
+	if before["rules/windows/one.yml"] != checkout()["rules/windows/one.yml"] {
+		t.Error("the rule that loaded is gone")
+	}
+	if _, err := survey(t, folderOf(t, map[string]string{"a.yml": broken})).Store(into, nil); err == nil {
+		t.Error("a collection that is refused whole was stored")
+	}
+	source, err := Open(folderOf(t, map[string]string{"README.md": "# nothing\n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Survey(nil, nil); err == nil || !strings.Contains(err.Error(), "holds no rule") {
+		t.Errorf("a folder without rules: %v", err)
+	}
+	if after := state(t, into); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Error("the folder is not as it was")
+	}
+}
+
 func TestALinkInTheFolderLeadsNowhere(t *testing.T) {
 	from, into, outside := folderOf(t, checkout()), t.TempDir(), t.TempDir()
 	if err := os.Symlink(outside, filepath.Join(into, "rules")); err != nil {

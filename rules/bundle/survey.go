@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -44,7 +45,8 @@ type Survey struct {
 	Licences     []string // files
 	Streams      []Stream // that were asked for
 	files        fs.FS
-	taken        []string // files to take, with licences
+	taken        []string // files to take, beside licences
+	refused      []string // files of which nothing loads
 }
 
 // Survey reads the collection and loads its rules. Without an office each shipped mapping counts as a stream. told hears
@@ -70,6 +72,9 @@ func (s *Source) Survey(office *Office, told func(files int)) (*Survey, error) {
 	made.Streams = office.Streams
 	made.list(library, office)
 	made.take(library, files)
+	if len(made.taken)+len(made.Refused) == 0 {
+		return nil, errors.New("the collection holds no rule: name its folder, or its ZIP file")
+	}
 	for _, file := range slices.Sorted(maps.Keys(s.left)) {
 		made.Left = append(made.Left, Left{file, s.left[file]})
 	}
@@ -182,6 +187,8 @@ func (s *Survey) take(library *rules.Library, files map[string]bool) {
 	for file := range files {
 		if !refused[file] || loads[file] {
 			s.taken = append(s.taken, file)
+		} else {
+			s.refused = append(s.refused, file)
 		}
 	}
 	slices.Sort(s.taken)

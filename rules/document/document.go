@@ -116,8 +116,11 @@ func parseError(err error) *Error {
 	if placed, ok := errors.AsType[yaml.Error](err); ok {
 		wrong.Place, wrong.Text = placeOf(placed.GetToken().Position), placed.GetMessage()
 	}
-	if strings.Contains(wrong.Text, "character '\t'") {
+	switch {
+	case strings.Contains(wrong.Text, "character '\t'"):
 		wrong.Text, wrong.Mend = "a tab stands where YAML wants spaces", "indent with spaces"
+	case strings.Contains(wrong.Text, "already defined"):
+		wrong.Mend = "write the key once, with a list of both values, or give one another name"
 	}
 	return wrong
 }

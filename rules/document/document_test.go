@@ -23,7 +23,7 @@ func TestWhatIsNoRulesFileIsSaidWithItsPlace(t *testing.T) {
 		"UTF-16":            {"\xff\xfet\x00i\x00", 1, 1, "the file is no UTF-8 text", "save it as UTF-8"},
 		"a program":         {"\x7fELF\x01\x02\x00", 1, 5, "U+0001", "take it out"},
 		"no end":            {"title: x\nlogsource: {a: [1,2\n", 2, 16, "sequence end token", "write it as YAML"},
-		"a key twice":       {"a: 1\na: 2\n", 2, 1, "already defined", "write it as YAML"},
+		"a key twice":       {"a: 1\na: 2\n", 2, 1, "already defined", "write the key once"},
 		"a bomb":            {bomb, 7, 0, "more than 300000 values", "several files"},
 		"an unknown anchor": {"a:\n  b: *x\n", 2, 6, "no anchor &x", "in quotes"},
 		"an anchor in it":   {"a: &x [*x]\n", 1, 8, "no anchor &x", "in quotes"},

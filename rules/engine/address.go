@@ -22,6 +22,14 @@ func address(text []byte) (at netip.Addr, ok bool) {
 	return netip.AddrFrom16(sixteen).Unmap(), ok
 }
 
+// unmapped is a network of IPv4 addresses written as IPv6 (::ffff:10.0.0.0/104) as one of IPv4, as address reads them.
+func unmapped(network netip.Prefix) netip.Prefix {
+	if !network.Addr().Is4In6() {
+		return network
+	}
+	return netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+}
+
 // address4 reads four numbers with dots between them.
 func address4(text []byte) (at [4]byte, ok bool) {
 	for i := range at {

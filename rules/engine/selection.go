@@ -44,6 +44,9 @@ func (c *compiler) test(t test) int32 {
 }
 
 func (c *compiler) selection(tree *document.Node) (int32, error) {
+	if slices.Contains([]document.Kind{document.Text, document.Number, document.Boolean}, tree.Kind) {
+		return c.item("", tree.Line, tree)
+	}
 	op := opOr
 	var parts []int32
 	for i, kid := range tree.Kids {
@@ -60,10 +63,7 @@ func (c *compiler) selection(tree *document.Node) (int32, error) {
 		}
 		parts = append(parts, made)
 	}
-	switch {
-	case tree.Kind != document.Mapping && tree.Kind != document.List:
-		return c.item("", tree.Line, tree)
-	case len(parts) == 0:
+	if len(parts) == 0 {
 		return 0, &wrong{tree.Line, "the selection is empty"}
 	}
 	return c.join(op, parts), nil
@@ -75,6 +75,7 @@ type line struct {
 	field    int32
 	name     string
 	keyword  bool
+	reads    bool // some modifier asks for a value's text
 	does     map[string]bool
 	operator string // gt and its like, or ""
 	part     string // minute and its like, or ""
@@ -105,6 +106,7 @@ func (c *compiler) line(key string, number int) (*line, error) {
 			return nil, &wrong{number, "modifier " + name + " is not known or stands twice"}
 		}
 		l.does[name] = true
+		l.reads = l.reads || name != "all" && name != "neq"
 		count[meaning[name]]++
 		switch meaning[name] {
 		case "operator":
@@ -169,6 +171,8 @@ func (c *compiler) item(key string, number int, tree *document.Node) (int32, err
 func (l *line) value(kind document.Kind, text string, expand bool) (int32, error) {
 	t := test{field: l.field, keyword: l.keyword, dear: &dear{}}
 	switch {
+	case kind == document.Null && l.reads:
+		return 0, fmt.Errorf("null has no text")
 	case expand:
 		return l.expanded(text)
 	case l.does["exists"]:
@@ -198,11 +202,11 @@ func (l *line) value(kind document.Kind, text string, expand bool) (int32, error
 		if err != nil || network != network.Masked() {
 			return 0, fmt.Errorf("no network as 192.0.2.0/24")
 		}
-		t.kind, t.text, t.network = inNetwork, []byte(text), network
+		t.kind, t.text, t.network = inNetwork, []byte(text), unmapped(network)
 	case l.operator != "" || l.part != "":
 		bound, err := newBound(l.operator, l.part, text)
 		if err != nil {
-			return 0, fmt.Errorf("no number")
+			return 0, err
 		}
 		t.kind, t.text, t.bound = compares, []byte(text), bound
 	case kind == document.Null:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -176,9 +177,17 @@ func newBound(operator, part, text string) (b bound, err error) {
 	b = bound{operator: operator, part: part}
 	b.whole, err = strconv.ParseInt(text, 10, 64)
 	b.isWhole = err == nil
-	b.float, err = strconv.ParseFloat(text, 64)
-	return b, err
+	if of, timed := timeParts[part]; timed && (!b.isWhole || b.whole < of[0] || b.whole > of[1]) {
+		return b, fmt.Errorf("no %s from %d to %d", part, of[0], of[1])
+	}
+	if b.float, err = strconv.ParseFloat(text, 64); err != nil {
+		return b, errors.New("no number")
+	}
+	return b, nil
 }
+
+// timeParts are the first and the last number that each part of a time may have.
+var timeParts = map[string][2]int64{"minute": {0, 59}, "hour": {0, 23}, "day": {1, 31}, "week": {1, 53}, "month": {1, 12}, "year": {0, 9999}}
 
 func (b bound) holds(text string, number bool) bool {
 	if b.numbers && !number {

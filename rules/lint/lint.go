@@ -4,6 +4,7 @@ package lint
 
 import (
 	"cmp"
+	"fmt"
 	"io/fs"
 	"slices"
 
@@ -36,6 +37,10 @@ func Check(source fs.FS) (*Report, error) {
 	for _, rule := range library.Sigma() {
 		c.loaded[seen{file: rule.File, at: rule.Place}] = true
 	}
+	for _, filter := range library.Filters() {
+		c.loaded[seen{file: filter.File, at: filter.Place}] = true
+		c.idle(filter)
+	}
 	rules.EachFile(source, func(file rules.RuleFile) {
 		if file.Err == nil {
 			c.file(file.Name, file.Text)
@@ -54,7 +59,7 @@ type checker struct {
 	shipped *rules.Library
 	fields  *knowledge
 	report  *Report
-	loaded  map[seen]bool // Sigma rules, by place
+	loaded  map[seen]bool // Sigma rules and filters, by place
 
 	asked   map[logSource]map[string][]seen // where rules ask for a field
 	sources map[logSource][]seen
@@ -84,9 +89,10 @@ func (c *checker) file(name string, text []byte) {
 		case err != nil: // refused already
 		case tree.Child("correlation") != nil:
 			c.generate(name, tree)
+		case !c.loaded[seen{file: name, at: tree.Place}]: // refused already
 		case tree.Child("filter") != nil:
 			c.detection(name, "filter", tree, written)
-		case c.loaded[seen{file: name, at: tree.Place}]:
+		default:
 			c.head(name, tree)
 			c.detection(name, "detection", tree, written)
 		}
@@ -97,9 +103,20 @@ func (c *checker) file(name string, text []byte) {
 func (c *checker) detection(name, key string, tree, written *document.Node) {
 	rule, detection := cmp.Or(tree.Word("id"), tree.Word("title")), tree.Child(key)
 	for _, remark := range sigma.Examine(detection, c.library.Lists()) {
+		if key == "filter" && remark.Kind == sigma.Broad { // a filter is there to say what an event lacks
+			continue
+		}
 		c.warn(seen{name, remark.Place, rule}, remark.Kind, remark.Text, remark.Mend)
 	}
 	c.ask(name, rule, tree, detection, fieldsOf(written.Child(key)))
+}
+
+// idle says which names of a filter mean no rule.
+func (c *checker) idle(filter *sigma.Filter) {
+	for _, name := range filter.Idle(c.library.Sigma()) {
+		of := logSource{filter.Product, filter.Category, filter.Service}
+		c.warn(seen{filter.File, filter.Place, cmp.Or(filter.ID, filter.Title)}, IdleFilter, fmt.Sprintf("the filter narrows nothing: no rule of %s is named %s here", of, name), "name a rule by id or name, and a log source that it has")
+	}
 }
 
 // notes says which rules take the place of shipped ones.

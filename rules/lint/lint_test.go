@@ -58,7 +58,10 @@ func TestWhatARuleHasWrong(t *testing.T) {
 		"in a filter": {in(head + detection + "---\ntitle: F\nlogsource: {product: windows, category: process_creation}\nfilter:\n  rules: [8f3a0c52-6a3e-4f0e-9a53-0d1f0f3b7c11]\n  sel:\n    Usr: x\n  unused:\n    User: y\n  condition: not sel\n"), []string{
 			"r.yml:16:5: no event of product windows, category process_creation has the field Usr; write User",
 			"r.yml:17:3: the condition never uses the selection unused",
-			"r.yml:19:14: an event can match without having any specific value",
+		}},
+		"a filter of nothing": {in(head + detection + "---\ntitle: F\nlogsource: {product: linux}\nfilter:\n  rules: [T]\n  sel:\n    name: x\n  condition: not sel\n---\ntitle: G\nlogsource: {product: windows}\nfilter:\n  rules: [T, other]\n  sel:\n    User: x\n  condition: not sel\n"), []string{
+			"r.yml:11:1: the filter narrows nothing: no rule of product linux is named T here; name a rule by id or name",
+			"r.yml:19:1: the filter narrows nothing: no rule of product windows is named other here",
 		}},
 		"no log source": {in(strings.Replace(head, "{product: windows, category: process_creation}", "{definition: all}", 1) + detection), []string{"r.yml:5:1: the log source names no product, category or service"}},
 		"unmapped": {in(strings.Replace(head, "product: windows, category: process_creation", "product: windwos", 1) + detection), []string{
@@ -148,13 +151,18 @@ func TestWhatARuleCannotMeanIsRefused(t *testing.T) {
 		"an unknown modifier":     {head + strings.Replace(detection, "endswith", "endwith", 1), "r.yml:8:5: unknown modifier endwith in Image|endwith; use one of Sigma 2.1's: "},
 		"an empty selection":      {head + "detection:\n  sel: {}\n  condition: sel\n", "r.yml:7:8: the selection is empty; name a field in it"},
 		"a name that is not":      {head + strings.Replace(detection, "condition: sel", "condition: sel and other", 1), "r.yml:9:14: the condition names other, which is no selection; "},
+		"a condition cut off":     {head + strings.Replace(detection, "condition: sel", "condition: sel and", 1), "r.yml:9:14: the condition ends where a selection is due; "},
+		"an aggregation":          {head + strings.Replace(detection, "condition: sel", "condition: sel | count() by User > 5", 1), "r.yml:9:14: the condition ends in an aggregation, which Sigma 2 does not have; write a correlation over this rule"},
+		"them without any":        {head + strings.ReplaceAll(strings.Replace(detection, "condition: sel", "condition: 1 of them", 1), "sel:", "_sel:"), "r.yml:9:14: them is no selection, since those beginning with _ are left out; "},
+		"a flag without re":       {head + strings.Replace(detection, "endswith", "i", 1), "r.yml:8:5: Image|i: i, m and s are of regular expressions; add re before them"},
+		"a filter of no rule":     {"title: F\nlogsource: {product: windows}\nfilter:\n  sel: {User: x}\n  condition: not sel\n", "r.yml:4:3: the filter names no rules; "},
 		"no selection for a name": {head + strings.Replace(detection, "condition: sel", "condition: 1 of filter_*", 1), "r.yml:9:14: no selection is named filter_*; "},
 		"a taken id":              {strings.Replace(head, "0c52", "0c53", 1) + detection, "r.yml:1:1: good.yml:1 has the id 8f3a0c53-6a3e-4f0e-9a53-0d1f0f3b7c11 already; give one of the two an id of its own"},
 		"a correlation's rule":    {"title: C\ncorrelation:\n  type: event_count\n  rules: [nosuch]\n  timespan: 1h\n  condition: {gte: 5}\n", "r.yml:1:1: the correlation names nosuch, which no rule is named; name a rule's id or name"},
 	} {
 		_, report := said(t, map[string]string{"good.yml": good, "r.yml": c.text})
-		if len(report.Refused) != 1 || !strings.HasPrefix(report.Refused[0].Error(), c.want) || report.Rules != 1 {
-			t.Errorf("%s: %d rules, %v, want %s", name, report.Rules, report.Refused, c.want)
+		if len(report.Refused) != 1 || !strings.HasPrefix(report.Refused[0].Error(), c.want) || report.Rules != 1 || len(report.Warnings) > 0 {
+			t.Errorf("%s: %d rules, %v, %v, want %s", name, report.Rules, report.Refused, report.Warnings, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sigma
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -26,6 +27,29 @@ func newComparison(mods modifiers, s string) (c comparison, err error) {
 	c.isWhole = err == nil
 	c.float, err = strconv.ParseFloat(s, 64)
 	return c, err
+}
+
+// outside says which numbers a part of a time may have, if the rule's is none of them; else "".
+func (c comparison) outside() string {
+	first, last := int64(0), int64(9999)
+	switch c.part {
+	case "":
+		return ""
+	case "minute":
+		last = 59
+	case "hour":
+		last = 23
+	case "day":
+		first, last = 1, 31
+	case "week":
+		first, last = 1, 53
+	case "month":
+		first, last = 1, 12
+	}
+	if c.isWhole && c.whole >= first && c.whole <= last {
+		return ""
+	}
+	return fmt.Sprintf("is no %s: a whole number from %d to %d", c.part, first, last)
 }
 
 func (c comparison) matches(v value) bool {

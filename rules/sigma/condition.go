@@ -91,7 +91,7 @@ func (c *conditionParser) conditions(tree *document.Node) (expression, error) {
 			return nil, err
 		}
 		if c.at != len(c.tokens) {
-			return nil, c.fault("the condition does not end at " + c.peek())
+			return nil, c.afterEnd()
 		}
 		any = append(any, made)
 	}
@@ -108,6 +108,14 @@ type conditionParser struct {
 
 func (c *conditionParser) fault(text string) error {
 	return &fault{c.where, text, "a condition joins selections of the detection by and, or, not, 1 of, all of and brackets"}
+}
+
+// afterEnd is the fault of what stands behind a whole condition.
+func (c *conditionParser) afterEnd() error {
+	if c.peek() == "|" {
+		return &fault{c.where, "the condition ends in an aggregation, which Sigma 2 does not have", "write a correlation over this rule, as docs/correlations.md says"}
+	}
+	return c.fault("the condition does not end at " + c.peek())
 }
 
 func (c *conditionParser) peek() string {
@@ -172,6 +180,9 @@ func (c *conditionParser) unary(depth int) (expression, error) {
 		return part, err
 	}
 	word := c.peek()
+	if word == "" {
+		return nil, c.fault("the condition ends where a selection is due")
+	}
 	c.at++
 	if c.take("of") {
 		return c.quantified(word)
@@ -195,6 +206,9 @@ func (c *conditionParser) quantified(count string) (expression, error) {
 		if fits || pattern == "them" && !strings.HasPrefix(name, "_") {
 			parts = append(parts, c.named[name])
 		}
+	}
+	if len(parts) == 0 && pattern == "them" {
+		return nil, c.fault("them is no selection, since those beginning with _ are left out")
 	}
 	if len(parts) == 0 {
 		return nil, c.fault("no selection is named " + pattern)

@@ -13,7 +13,7 @@ type Filter struct {
 	Product, Category, Service string
 	Rules                      []string // ids, names or titles; "any" is every rule of the log source
 	File                       string
-	Line                       int
+	document.Place             // where the document begins
 
 	detection *document.Node
 	condition expression
@@ -32,7 +32,7 @@ func (p *ruleParser) filter(tree *document.Node) (*Filter, error) {
 		return nil, &fault{body.Place, "the filter names no rules", "list ids or names of rules under rules:, or write rules: any for every rule of the log source"}
 	}
 	made := &Filter{
-		ID: tree.Word("id"), Title: tree.Word("title"), Rules: body.Child("rules").Words(), Line: tree.Line, detection: withoutRules(body),
+		ID: tree.Word("id"), Title: tree.Word("title"), Rules: body.Child("rules").Words(), Place: tree.Place, detection: withoutRules(body),
 		Product: strings.ToLower(source.Word("product")), Category: strings.ToLower(source.Word("category")), Service: strings.ToLower(source.Word("service")),
 	}
 	condition, err := p.detection(made.detection)
@@ -52,11 +52,24 @@ func withoutRules(body *document.Node) *document.Node {
 }
 
 func (f *Filter) appliesTo(r *Rule) bool {
+	return slices.ContainsFunc(f.Rules, func(name string) bool { return f.means(name, r) })
+}
+
+// means reports whether a name under rules: is the rule's, and the rule of the filter's log source.
+func (f *Filter) means(name string, r *Rule) bool {
 	within := func(ours, theirs string) bool { return ours == "" || ours == theirs }
-	named := slices.ContainsFunc(f.Rules, func(name string) bool {
-		return name == r.ID || name == r.Name || name == r.Title || strings.EqualFold(name, "any")
-	})
+	named := name == r.ID || name == r.Name || name == r.Title || strings.EqualFold(name, "any")
 	return named && within(f.Product, r.Product) && within(f.Category, r.Category) && within(f.Service, r.Service)
+}
+
+// Idle are the names under rules: that mean none of the rules.
+func (f *Filter) Idle(rules []*Rule) (names []string) {
+	for _, name := range f.Rules {
+		if !slices.ContainsFunc(rules, func(r *Rule) bool { return f.means(name, r) }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Narrow returns the rule with those filters that apply to it.

@@ -101,6 +101,8 @@ func (p *ruleParser) selection(tree *document.Node) (expression, error) {
 			return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 		}
 		return any, nil
+	case document.Null:
+		return nil, &fault{tree.Place, "the selection is empty", "name a field in it"}
 	default: // a keyword
 		return p.item(&document.Node{Kind: document.Text, Place: tree.Place}, tree)
 	}
@@ -154,6 +156,8 @@ func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expre
 		return &fault{v.Place, fmt.Sprintf("%s: %q %s", name, v.Text, why), "correct the value or the modifier"}
 	}
 	switch {
+	case v.Kind == document.Null && mods.readsText():
+		return nil, bad("is null, which has no text for " + strings.Join(mods, " and "))
 	case mods.has("expand"):
 		return p.expanded(name, mods, v)
 	case mods.has("exists"):
@@ -177,11 +181,17 @@ func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expre
 		if err != nil || made != made.Masked() {
 			return nil, bad("is no network as 192.0.2.0/24")
 		}
+		if made.Addr().Is4In6() { // as addresses are read
+			made = netip.PrefixFrom(made.Addr().Unmap(), made.Bits()-96)
+		}
 		return item{name, network{made}, false}, nil
 	case mods.compares() || mods.part() != "":
 		made, err := newComparison(mods, v.Text)
 		if err != nil {
 			return nil, bad("is no number")
+		}
+		if outside := made.outside(); outside != "" {
+			return nil, bad(outside)
 		}
 		return item{name, made, false}, nil
 	case v.Kind == document.Null:

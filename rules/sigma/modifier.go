@@ -42,6 +42,9 @@ func parseModifiers(key *document.Node) (name string, mods modifiers, err error)
 	if conflict := mods.conflict(); conflict != "" {
 		return "", nil, &fault{key.Place, key.Text + ": " + conflict, "leave one out"}
 	}
+	if mods.flags() != "" && !mods.has("re") {
+		return "", nil, &fault{key.Place, key.Text + ": i, m and s are of regular expressions", "add re before them, or leave them out"}
+	}
 	return name, mods, nil
 }
 
@@ -68,9 +71,6 @@ func (m modifiers) conflict() string {
 			return strings.Join(found, " and ") + " do not go together"
 		}
 	}
-	if m.flags() != "" && !m.has("re") {
-		return "i, m and s need re"
-	}
 	return ""
 }
 
@@ -85,6 +85,11 @@ func (m modifiers) flags() string {
 		return ""
 	}
 	return "(?" + flags.String() + ")"
+}
+
+// readsText reports whether a modifier asks for a text or a number, so that null means nothing beside it.
+func (m modifiers) readsText() bool {
+	return slices.ContainsFunc(m, func(name string) bool { return name != "all" && name != "neq" })
 }
 
 func (m modifiers) compares() bool {

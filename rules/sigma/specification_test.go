@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/sallyport-soar/sallyport/rules/document"
+	"github.com/sallyport-soar/sallyport/rules/engine"
 )
 
 // specified is a case of testdata/specification*.yaml.
@@ -67,6 +70,9 @@ func (s specified) wrong(t *testing.T) string {
 		if len(refused) == 0 || s.Refused == "" || !strings.Contains(refused[0].Error(), s.Refused) || refused[0].Mend == "" {
 			return fmt.Sprintf("refused %v, want a fault with %q and its mend", refused, s.Refused)
 		}
+		if s.Detection != nil && !engineRefuses(t, s.texts(t)[0], lists) {
+			return "the engine does not refuse it"
+		}
 		return ""
 	}
 	if s.Reads != nil && !reflect.DeepEqual(read(kept[len(kept)-1]), *s.Reads) {
@@ -79,6 +85,16 @@ func (s specified) wrong(t *testing.T) string {
 		}
 	}
 	return ""
+}
+
+func engineRefuses(t *testing.T, rule string, lists map[string][]string) bool {
+	t.Helper()
+	trees, err := document.Read([]byte(rule))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, refused := engine.Compile([]engine.Rule{{Detection: trees[0].Child("detection")}}, lists)
+	return len(refused) > 0
 }
 
 func read(c Correlation) understood {

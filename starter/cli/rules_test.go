@@ -79,7 +79,24 @@ func TestRulesBenchSaysRatioAndAllocations(t *testing.T) {
 	if per, ok := measured["allocs_per_nonmatching_event"].(float64); !ok || per >= 1 {
 		t.Errorf("allocs_per_nonmatching_event %v", measured["allocs_per_nonmatching_event"])
 	}
-	if code, _, errs := runRules(t, "{\n", "bench", "--events", "-"); code != 1 || !strings.Contains(errs, "event 1") {
+}
+
+func TestRulesBenchTellsWhatItLeavesOut(t *testing.T) {
+	code, out, _ := runRules(t, "\ufeff"+quiet+"\nnot json\n\n[1]\n"+bruteForce+"\n", "bench", "--events", "-", "-o", "json")
+	if code != 0 || !strings.Contains(out, `"events": 2,`) || !strings.Contains(out, `"not_json": 2,`) || !strings.Contains(out, `"matches": 1,`) {
+		t.Errorf("beside lines that are no events: code %d, %s", code, out)
+	}
+	folder := t.TempDir()
+	if code, _, _ := runRules(t, quiet, "bench", "--events", "-", "--rules", folder); code != 2 {
+		t.Errorf("without a rule: code %d", code)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "x.yml"), []byte("title: X\nlogsource: {product: x}\ndetection: {s: {a|b: c}, condition: s}\n---\ntitle: Y\nlogsource: {product: x}\ndetection: {s: {a: c}, condition: s}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := runRules(t, quiet, "bench", "--events", "-", "--rules", folder); code != 0 || !strings.Contains(errs, "refused  "+folder+"/x.yml:3:17: unknown modifier b") {
+		t.Errorf("a refused rule: code %d, %s", code, errs)
+	}
+	if code, _, errs := runRules(t, "{\n", "bench", "--events", "-"); code != 1 || !strings.Contains(errs, "none of 1 lines is an event") {
 		t.Errorf("malformed: code %d, %s", code, errs)
 	}
 }
