@@ -11,6 +11,9 @@ func (l *Library) Known() []soar.Rule {
 	for _, rule := range l.sigma {
 		all = append(all, rule.says.Rule)
 	}
+	for _, rule := range l.Correlate.Rules() {
+		all = append(all, Says(rule).Rule)
+	}
 	return all
 }
 
