@@ -31,6 +31,7 @@ type Part struct {
 	Rule  string
 	Count int     // detections
 	Sum   float64 // decayed, and bounded
+	Whole float64 // decayed, not bounded
 }
 
 func (r *Risk) rule() *Rule {
@@ -108,8 +109,8 @@ func (d *decay) value(last *entry) (risk float64) {
 func (d *decay) parts(time int64) (parts []Part) {
 	now := d.grown(time)
 	for rule, of := range d.rules {
-		part := Part{Rule: rule, Count: of.count, Sum: of.sum / now}
-		if d.risk.PerRule > 0 {
+		part := Part{Rule: rule, Count: of.count, Whole: of.sum / now}
+		if part.Sum = part.Whole; d.risk.PerRule > 0 {
 			part.Sum = min(part.Sum, d.risk.PerRule)
 		}
 		parts = append(parts, part)
