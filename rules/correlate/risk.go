@@ -2,6 +2,9 @@ package correlate
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -35,8 +38,9 @@ type Part struct {
 }
 
 func (r *Risk) rule() *Rule {
+	text, _ := json.Marshal(r) // plain values cannot fail
 	c := sigma.Correlation{
-		ID: RiskRule, Title: "Many weak signs together", Level: string(soar.High), Opens: true, GroupBy: []string{EntityField},
+		ID: RiskRule, Title: "Many weak signs together", Level: string(soar.High), Opens: true, GroupBy: []string{EntityField}, Version: fmt.Sprintf("%x", sha256.Sum256(text)),
 		Timespan: horizon * r.HalfLife, Suppress: r.Quiet, Type: "risk",
 	}
 	return &Rule{

@@ -70,6 +70,11 @@ func TestBacktestCompares(t *testing.T) {
 	if got, want := show(r), "own same 14/28 +0 -14, ssh-brute-force same 3/3 +0 -0, ssh-login same 0/0 +0 -0"; code != 0 || got != want || r.Rules[0].Suppressed != 14 {
 		t.Errorf("exit %d: got %s, want %s", code, got, want)
 	}
+	risk := p.file("risk/policies/risk.yaml", "weights: {low: 10}\nhalf_life: 24h\nthreshold: 15\nper_rule: 20\nquiet: 240h\n")
+	code, r = p.result("--rules", filepath.Dir(risk))
+	if got, want := show(r), "own same 28/28 +0 -0, ssh-brute-force same 3/3 +0 -0, sallyport-risk changed 2/0 +2 -0, ssh-login same 0/0 +0 -0"; code != 0 || got != want {
+		t.Errorf("exit %d: got %s, want %s", code, got, want)
+	}
 	p.rule("change/bad.yaml", "bad", `rule_idd == "1"`)
 	code, r = p.result("--rules", folder)
 	if code != 1 || len(r.Refused) != 1 || !strings.Contains(r.Refused[0], "bad.yaml:5") || !r.Complete {
