@@ -135,10 +135,7 @@ const (
 )
 
 // IncidentKey is the workflow id that joins all detections of one entity.
-func IncidentKey(e soar.Entity) string {
-	e = e.Normalised()
-	return "incident/" + e.Family + "/" + e.Name
-}
+func IncidentKey(e soar.Entity) string { return e.IncidentKey() }
 
 // ContainID is the workflow id of an action's containment.
 func ContainID(actionID string) string { return "contain/" + actionID }

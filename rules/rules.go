@@ -61,18 +61,29 @@ type sigmaRule struct {
 // sources first. A refused rule leaves the others loaded.
 func Load(sources ...fs.FS) (*Library, *Report) { return load(nil, sources...) }
 
+// LoadAmong is Load for sources that come among others: it takes these others' mappings, lists and pipelines, and none of
+// their rules. What is wrong with the others it does not say.
+func LoadAmong(others []fs.FS, sources ...fs.FS) (*Library, *Report) {
+	return loadAmong(others, nil, sources...)
+}
+
 // load keeps of the library before what stood in files that are refused now.
 func load(before *Library, sources ...fs.FS) (*Library, *Report) {
+	return loadAmong(nil, before, sources...)
+}
+
+func loadAmong(others []fs.FS, before *Library, sources ...fs.FS) (*Library, *Report) {
 	l, report := &loader{native: map[string]*Native{}, sigma: map[string]sigmaRule{}, ids: map[string]origin{}}, &Report{}
 	l.report = report
 	l.library = &Library{mappings: map[string]*Mapping{}}
 	l.lists = map[string][]string{}
-	for _, source := range append([]fs.FS{content.Files}, sources...) {
-		l.readLists(source)
-		l.readMappings(source)
-		l.readSuppressions(source)
-		l.readRisk(source)
-		l.readPipelines(source)
+	l.readData(content.Files)
+	for _, source := range others {
+		l.readMeans(source)
+	}
+	*report = Report{}
+	for _, source := range sources {
+		l.readData(source)
 	}
 	if before != nil {
 		l.keepData(before)
@@ -97,6 +108,19 @@ func load(before *Library, sources ...fs.FS) (*Library, *Report) {
 	l.library.lists, l.library.filters, l.library.risk = l.lists, l.filters, l.risk
 	l.compile()
 	return l.library, report
+}
+
+// readMeans reads what a source's rules are read with, readData all that is no rule.
+func (l *loader) readMeans(source fs.FS) {
+	l.readLists(source)
+	l.readMappings(source)
+	l.readPipelines(source)
+}
+
+func (l *loader) readData(source fs.FS) {
+	l.readMeans(source)
+	l.readSuppressions(source)
+	l.readRisk(source)
 }
 
 // keep takes from the library before what stood in files that are refused now, and is nowhere else.

@@ -64,6 +64,12 @@ func (e Entity) Normalised() Entity {
 	return Entity{Family: strings.ToLower(strings.TrimSpace(e.Family)), Name: strings.ToLower(strings.TrimSpace(e.Name))}
 }
 
+// IncidentKey joins all detections of one entity, however it is spelt: it is the workflow id of its incident.
+func (e Entity) IncidentKey() string {
+	e = e.Normalised()
+	return "incident/" + e.Family + "/" + e.Name
+}
+
 // Observable is a seen fact, not yet judged.
 type Observable struct {
 	Type  string `json:"type"` // ip, domain, url, hash, file, user, host, mail, cve
@@ -136,6 +142,11 @@ type Detection struct {
 	OnlyFeeds bool              `json:"only_feeds,omitempty"`
 	From      []DetectionRef    `json:"from,omitempty"`
 	Reasons   []string          `json:"reasons,omitempty"`
+}
+
+// OpensIncident says whether a detection opens an incident, or at most joins an open one.
+func (d Detection) OpensIncident() bool {
+	return (d.Opens || d.Rule.Level.Rank() >= High.Rank()) && !d.Late && d.SuppressedBy == ""
 }
 
 // DetectionRef is where a detection lies in the ledger.

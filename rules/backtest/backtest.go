@@ -1,15 +1,17 @@
 // Package backtest counts what rules would have detected in the past, which incidents that would have opened, and what the
-// plans would have proposed. It is handed detections in the order of time, keeps counts and bounded samples, and knows no
-// network.
+// plans would have proposed. It is handed detections in the order of time, those of correlations among them, keeps counts
+// and bounded samples, and knows no network.
 //
 // Reading order: backtest.go (what is asked), tally.go (one rule), episode.go (incidents), result.go (the answer), page.go
 // (the answer as HTML).
 package backtest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
 
 // What is kept, whatever is read. Beyond it things are counted.
@@ -30,7 +32,7 @@ type Setup struct {
 	From, To  time.Time
 	Quiet     time.Duration // after which an incident closes
 	Longest   time.Duration // an incident's longest life; then another one opens
-	Rules     []soar.Rule   // that are tried
+	Rules     []soar.Rule   // that are tried, correlations among them
 	Compared  bool          // with the rules in use now
 	InUse     []soar.Rule   // which are these
 	Caps      map[string]Cap
@@ -128,15 +130,37 @@ func widthOf(window time.Duration) time.Duration {
 	return window / maxSlots
 }
 
-// Add takes what the rules detect in one event, and what the rules in use detect in it. Events come in the order of time.
+// Add takes what the rules and correlations detect in one event, and what those in use detect in it: what is suppressed and
+// what only feeds correlations, too. Events come in the order of time.
 func (t *Test) Add(at time.Time, found, inUse []soar.Detection) {
 	t.evaluated++
 	for _, d := range found {
-		t.count(at, d)
-		t.join(at, d)
+		switch made := t.tally(d.Rule); {
+		case d.SuppressedBy != "":
+			made.suppressed[d.SuppressedBy]++
+		case d.OnlyFeeds:
+			made.matches++
+		default:
+			t.count(at, d)
+		}
 	}
 	if t.setup.Compared {
-		t.compare(found, inUse)
+		t.compare(loud(found), loud(inUse))
+	}
+	t.joinAll(at, loud(found))
+}
+
+// loud leaves out what is suppressed and what only feeds correlations: nobody hears of it.
+func loud(all []soar.Detection) []soar.Detection {
+	return slices.DeleteFunc(slices.Clone(all), func(d soar.Detection) bool { return d.SuppressedBy != "" || d.OnlyFeeds })
+}
+
+// Correlated takes what became of correlations' events beside firing, by correlation, until now.
+func (t *Test) Correlated(counts map[string]correlate.Counts) {
+	for rule, of := range counts {
+		if made := t.tallies[rule]; made != nil {
+			made.correlated = of
+		}
 	}
 }
 

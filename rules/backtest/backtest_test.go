@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/backtest"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -47,6 +48,8 @@ func on(rule soar.Rule, host string, after time.Duration, more ...func(*soar.Det
 
 func late(d *soar.Detection)  { d.Late = true }
 func opens(d *soar.Detection) { d.Opens = true }
+func feeds(d *soar.Detection) { d.OnlyFeeds = true }
+func known(d *soar.Detection) { d.SuppressedBy = "known <b>" }
 
 // run tells a backtest of detections, one event each.
 func run(s backtest.Setup, detections ...soar.Detection) backtest.Result {
@@ -106,6 +109,30 @@ func everyTwelve(host string, n int) (all []soar.Detection) {
 		all = append(all, on(brute, host, time.Duration(i)*12*hour))
 	}
 	return all
+}
+
+// TestWhatNobodyHearsOf: matches that only feed correlations and what is suppressed are counted, each in its place, and
+// neither opens nor joins an incident. What opens one comes before what joins it in the same event.
+func TestWhatNobodyHearsOf(t *testing.T) {
+	test := backtest.New(setup())
+	test.Add(monday, []soar.Detection{on(brute, "a", 0, known), on(scan, "a", 0, feeds), on(scan, "a", 0, feeds, known)}, nil)
+	test.Add(monday.Add(hour), []soar.Detection{on(scan, "b", hour), on(brute, "b", hour, func(d *soar.Detection) { d.Reasons = []string{"risk 101.0", "30.0 by x (3)"} })}, nil)
+	test.Add(monday.Add(2*hour), []soar.Detection{on(brute, "b", 2*hour, known), on(brute, "b", 2*hour, feeds)}, nil)
+	test.Correlated(map[string]correlate.Counts{"brute": {Silent: 4, Evicted: 5}, "unheard of": {Silent: 1}})
+	r := test.Result()
+	var got []string
+	for _, of := range r.Rules {
+		got = append(got, fmt.Sprintf("%s %d detections %d matches %d suppressed %v, %d silent %d evicted, opened %d joined %d alone %d",
+			of.ID, of.Detections, of.Matches, of.Suppressed, of.SuppressedBy, of.Silent, of.Evicted, of.Opened, of.Joined, of.Alone))
+	}
+	want := "brute 1 detections 1 matches 2 suppressed [{known <b> 2}], 4 silent 5 evicted, opened 1 joined 0 alone 0; " +
+		"scan 1 detections 1 matches 1 suppressed [{known <b> 1}], 0 silent 0 evicted, opened 0 joined 1 alone 0"
+	if text := strings.Join(got, "; "); text != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+	if i := r.Incidents; i.Opened != 1 || i.Joined != 1 || len(i.List) != 1 || i.List[0].Detections != 2 || strings.Join(i.List[0].Reasons, "; ") != "risk 101.0; 30.0 by x (3)" {
+		t.Errorf("%+v", i)
+	}
 }
 
 // TestComparison counts by event, so that as many on both sides are not taken for the same.
@@ -205,6 +232,12 @@ func golden(t *testing.T) backtest.Result {
 		}
 		test.Add(monday.Add(at), found, found[:1])
 	}
+	at := 13 * 24 * hour
+	risk := soar.Rule{ID: "sallyport-risk", Title: "Many weak signs together", Level: soar.High}
+	test.Add(monday.Add(at), []soar.Detection{on(scan, "web-1", at, known), on(brute, "web-1", at, feeds), on(risk, "web-1", at, func(d *soar.Detection) {
+		d.Reasons = []string{"risk 101.0", "30.0 by scan <b> (9)"}
+	})}, nil)
+	test.Correlated(map[string]correlate.Counts{"sallyport-risk": {Silent: 4, Evicted: 5}})
 	test.Unreadable("wazuh-alerts-1/<broken>\u202e")
 	test.Faulted("scan")
 	r := test.Result()

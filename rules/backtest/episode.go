@@ -26,15 +26,15 @@ type episode struct {
 // sums count what became of detections.
 type sums struct{ opened, joined, alone, late, unfollowed, unplanned int }
 
-// keyOf is an incident's key, as the dispatcher makes it.
-func keyOf(e soar.Entity) string {
-	e = e.Normalised()
-	return "incident/" + e.Family + "/" + e.Name
-}
-
-// opens reports whether a detection opens an incident, or only joins an open one.
-func opens(d soar.Detection) bool {
-	return (d.Opens || d.Rule.Level.Rank() >= soar.High.Rank()) && !d.Late && d.SuppressedBy == ""
+// joinAll joins an event's detections: as the dispatcher tells first what opens, so that the rest of the event joins it.
+func (t *Test) joinAll(at time.Time, all []soar.Detection) {
+	for _, opening := range []bool{true, false} {
+		for _, d := range all {
+			if d.OpensIncident() == opening {
+				t.join(at, d)
+			}
+		}
+	}
 }
 
 // join does with a detection what the dispatcher would have done: it joins the open incident of its entity, or opens one,
@@ -43,7 +43,7 @@ func (t *Test) join(at time.Time, d soar.Detection) {
 	if d.Late {
 		t.sums.late++
 	}
-	key, made := keyOf(d.Entity), t.tally(d.Rule)
+	key, made := d.Entity.IncidentKey(), t.tally(d.Rule)
 	e := t.open[key]
 	if e != nil {
 		if end, by := t.endOf(e.incident); !at.Before(end) {
@@ -55,7 +55,7 @@ func (t *Test) join(at time.Time, d soar.Detection) {
 	case e != nil:
 		made.joined++
 		t.sums.joined++
-	case !opens(d):
+	case !d.OpensIncident():
 		made.alone++
 		t.sums.alone++
 		return
@@ -92,7 +92,7 @@ func (t *Test) begin(at time.Time, key string, d soar.Detection) *episode {
 	t.episodes[key]++
 	entity := d.Entity.Normalised()
 	e := &episode{entity: entity, incident: &Incident{
-		Key: key, Episode: t.episodes[key], Entity: entity.String(), Opened: at, OpenedBy: d.Rule.ID, Level: d.Rule.Level,
+		Key: key, Episode: t.episodes[key], Entity: entity.String(), Opened: at, OpenedBy: d.Rule.ID, Reasons: slices.Clone(d.Reasons), Level: d.Rule.Level,
 	}}
 	if len(t.followed) < maxPlanned && t.setup.Propose != nil {
 		e.brief = &soar.Brief{}

@@ -43,6 +43,11 @@ type Rule struct {
 	Level        soar.Level `json:"level"`
 	Status       string     `json:"status,omitempty"` // against the rules in use: new, changed, same, gone
 	Detections   int        `json:"detections"`
+	Matches      int        `json:"matches"`           // that only feed correlations
+	Silent       uint64     `json:"silent"`            // times that a correlation held within its silence
+	Evicted      uint64     `json:"evicted"`           // events that a correlation forgot before their time, for its bounds
+	Suppressed   int        `json:"suppressed"`        // kept quiet, and counted nowhere else
+	SuppressedBy []Count    `json:"suppressed_by"`     // by which suppression
 	InUse        int        `json:"detections_in_use"` // of the rules in use now
 	Added        int        `json:"events_added"`      // that the rules in use do not detect
 	Gone         int        `json:"events_gone"`       // that only the rules in use detect
@@ -96,6 +101,7 @@ type Incident struct {
 	Ended      *time.Time `json:"ended,omitempty"`    // absent: open at the window's end
 	EndedBy    string     `json:"ended_by,omitempty"` // quiet, age
 	OpenedBy   string     `json:"opened_by"`          // rule
+	Reasons    []string   `json:"reasons,omitempty"`  // of a correlation, or the parts of a risk
 	Rules      []string   `json:"rules"`
 	Level      soar.Level `json:"level"`
 	Detections int        `json:"detections"`
@@ -244,8 +250,8 @@ func assumptions() []string {
 	return []string{
 		"Nothing is enriched: scores come from levels alone, with confidence 0. mode is what the policy allows then, up_to what it would allow at the worst verdict.",
 		"Remediation is not proposed: it rests on scans and inventories.",
-		"Correlations, suppression, allow-lists and risk are not applied, and no new incident is held back by new_incidents.",
+		"What happened before the window is not known: correlations, silences and risk begin with nothing, and no incident is open. No new incident is held back by new_incidents.",
 		"Protected is what the config names; what a worker discovers comes to it.",
-		fmt.Sprintf("An event counts as read when it happened, or when its index was made if that is later: then it may be late. At most %d incidents are followed, and plans asked for the first %d.", maxFollowed, maxPlanned),
+		fmt.Sprintf("An event counts as read when it happened; it is late if its index was made much later. At most %d incidents are followed, and plans asked for the first %d.", maxFollowed, maxPlanned),
 	}
 }

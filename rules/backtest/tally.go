@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
 
 // How a rule differs from the rules in use.
@@ -22,6 +23,9 @@ type tally struct {
 	rule        soar.Rule
 	status      string
 	detections  int
+	matches     int            // that only feed correlations
+	suppressed  map[string]int // by the suppression
+	correlated  correlate.Counts
 	late        int
 	faults      int
 	inUse       int // detections of the rules in use
@@ -39,7 +43,7 @@ type tally struct {
 func (t *Test) tally(rule soar.Rule) *tally {
 	made := t.tallies[rule.ID]
 	if made == nil {
-		made = &tally{rule: rule, days: map[string]int{}, entities: map[string]int{}}
+		made = &tally{rule: rule, suppressed: map[string]int{}, days: map[string]int{}, entities: map[string]int{}}
 		t.tallies[rule.ID] = made
 	}
 	return made
@@ -72,7 +76,7 @@ func (y *tally) add(t *Test, at time.Time, d soar.Detection) {
 
 // shows reports whether the rule is worth a line of its own.
 func (y *tally) shows() bool {
-	return y.detections > 0 || y.inUse > 0 || y.faults > 0 || y.status != "" && y.status != StatusSame
+	return y.detections > 0 || y.matches > 0 || len(y.suppressed) > 0 || y.inUse > 0 || y.faults > 0 || y.status != "" && y.status != StatusSame
 }
 
 func (y *tally) result() Rule {
@@ -80,7 +84,13 @@ func (y *tally) result() Rule {
 		ID: y.rule.ID, Title: y.rule.Title, Level: y.rule.Level, Status: y.status, Detections: y.detections, Late: y.late, Faults: y.faults,
 		InUse: y.inUse, Added: y.added, Gone: y.gone, Opened: y.opened, Joined: y.joined, Alone: y.alone,
 		Entities: len(y.entities), MoreEntities: y.beyond > 0, Samples: append([]Sample{}, y.samples...), Days: []Count{}, Most: []Count{},
+		Matches: y.matches, Silent: y.correlated.Silent, Evicted: y.correlated.Evicted, SuppressedBy: []Count{},
 	}
+	for suppression, count := range y.suppressed {
+		r.Suppressed += count
+		r.SuppressedBy = append(r.SuppressedBy, Count{suppression, count})
+	}
+	slices.SortFunc(r.SuppressedBy, byCount)
 	if y.detections > 0 {
 		r.First, r.Last = &y.first, &y.last
 	}

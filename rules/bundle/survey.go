@@ -29,10 +29,10 @@ type Rule struct {
 // Stream is a stream, and the mapping that its events have.
 type Stream struct{ Name, Mapping string }
 
-// Office is what the operator has: streams, and a library with their mappings.
+// Office is what the operator has: streams, and the content whose mappings, lists and pipelines the rules come among.
 type Office struct {
-	Streams  []Stream
-	Mappings *rules.Library
+	Streams []Stream
+	Content []fs.FS
 }
 
 // Survey is what a collection holds.
@@ -61,16 +61,15 @@ func (s *Source) Survey(office *Office, told func(files int)) (*Survey, error) {
 	if err := made.licences(keep); err != nil {
 		return nil, err
 	}
-	library, report := rules.Load(keep)
-	made.Refused, made.Warnings, made.Correlations = report.Refused, report.Warnings, len(library.Correlations)
 	if office == nil {
-		office = &Office{Mappings: library}
+		office = &Office{}
 		for _, name := range rules.Mappings() {
 			office.Streams = append(office.Streams, Stream{name, name})
 		}
 	}
-	made.Streams = office.Streams
-	made.list(library, office)
+	library, report := rules.LoadAmong(office.Content, keep)
+	made.Refused, made.Warnings, made.Correlations, made.Streams = report.Refused, report.Warnings, len(library.Correlations), office.Streams
+	made.list(library)
 	made.take(library, files)
 	if len(made.taken)+len(made.Refused) == 0 {
 		return nil, errors.New("the collection holds no rule: name its folder, or its ZIP file")
@@ -150,10 +149,10 @@ func (s *Survey) licences(keep *chosen) error {
 }
 
 // list says of each rule who wrote it and which streams can see it.
-func (s *Survey) list(library *rules.Library, office *Office) {
+func (s *Survey) list(library *rules.Library) {
 	names := func(mappings []string) []string {
 		seen := []string{}
-		for _, stream := range office.Streams {
+		for _, stream := range s.Streams {
 			if slices.Contains(mappings, stream.Mapping) {
 				seen = append(seen, stream.Name)
 			}
@@ -163,7 +162,7 @@ func (s *Survey) list(library *rules.Library, office *Office) {
 	for _, rule := range library.Sigma() {
 		s.Rules = append(s.Rules, Rule{
 			rule.ID, rule.Title, rule.Level, rule.File, rule.Author, rule.Licence,
-			rules.LogSource{Product: rule.Product, Category: rule.Category, Service: rule.Service}.String(), names(office.Mappings.Serving(rule.Product, rule.Category, rule.Service)),
+			rules.LogSource{Product: rule.Product, Category: rule.Category, Service: rule.Service}.String(), names(library.Serving(rule.Product, rule.Category, rule.Service)),
 		})
 	}
 	for _, rule := range library.Native() {

@@ -8,7 +8,8 @@
 // has arrived, and takes nothing back.
 //
 // Reading order: correlate.go (what goes in and comes out), rule.go (a correlation made ready), store.go (its memory),
-// group.go (the windows of one group), window.go, ordered.go and risk.go (what is counted), needs.go, wheel.go, line.go.
+// group.go (the windows of one group), window.go, ordered.go and risk.go (what is counted), standing.go (a risk explained),
+// needs.go, wheel.go, line.go.
 package correlate
 
 import (

@@ -3,6 +3,7 @@ package correlate_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -191,4 +192,46 @@ func TestRiskOfABacklog(t *testing.T) {
 			t.Errorf("%s: %+v, want %g", name, fired, sum)
 		}
 	}
+}
+
+// TestStandingIsWhatFired: whenever a risk fires, however late its detections came, its standing at that time is the same
+// sum of the same parts, and each detection's share is a part of its rule's.
+func TestStandingIsWhatFired(t *testing.T) {
+	random, fires := rand.New(rand.NewPCG(3, 5)), 0
+	events := some(random, 400)
+	random.Shuffle(20, func(i, j int) { events[i], events[j] = events[j], events[i] })
+	state, fed := correlate.New(correlate.Compile(nil, nil, risky), correlate.Usual), map[string][]*correlate.Event{}
+	for _, e := range events {
+		host := e.Entity.String()
+		fed[host] = append(fed[host], e)
+		for _, f := range state.Feed(e) {
+			fires++
+			standing := risky.Standing(fed[host], f.Time)
+			if standing.Sum != f.Value || !slices.EqualFunc(standing.Parts, f.Parts, like) || !risky.Holds(standing.Sum) || len(standing.Shares) != f.Count {
+				t.Errorf("%s at %s: %+v, it fired with %g: %+v", host, f.Time, standing, f.Value, f.Parts)
+			}
+			for _, part := range standing.Parts {
+				for _, share := range standing.Shares {
+					if share.Event.Rule == part.Rule {
+						part.Whole -= share.Value
+						part.Count--
+					}
+				}
+				if math.Abs(part.Whole) > 1e-6 || part.Count != 0 {
+					t.Errorf("shares leave %g and %d of %s", part.Whole, part.Count, part.Rule)
+				}
+			}
+		}
+	}
+	if before := risky.Standing(events, day.Add(-time.Second)); before.Sum != 0 || len(before.Shares) > 0 {
+		t.Errorf("before anything was detected: %+v", before)
+	}
+	if fires < 5 {
+		t.Errorf("it fired %d times: the test's events are not what it says", fires)
+	}
+}
+
+// like compares parts as far as rounding leaves them alike.
+func like(a, b correlate.Part) bool {
+	return a.Rule == b.Rule && a.Count == b.Count && math.Abs(a.Sum-b.Sum) < 1e-6 && math.Abs(a.Whole-b.Whole) < 1e-6
 }

@@ -2,6 +2,9 @@ package correlate
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -31,11 +34,13 @@ type Part struct {
 	Rule  string
 	Count int     // detections
 	Sum   float64 // decayed, and bounded
+	Whole float64 // decayed, not bounded
 }
 
 func (r *Risk) rule() *Rule {
+	text, _ := json.Marshal(r) // plain values cannot fail
 	c := sigma.Correlation{
-		ID: RiskRule, Title: "Many weak signs together", Level: string(soar.High), Opens: true, GroupBy: []string{EntityField},
+		ID: RiskRule, Title: "Many weak signs together", Level: string(soar.High), Opens: true, GroupBy: []string{EntityField}, Version: fmt.Sprintf("%x", sha256.Sum256(text)),
 		Timespan: horizon * r.HalfLife, Suppress: r.Quiet, Type: "risk",
 	}
 	return &Rule{
@@ -108,8 +113,8 @@ func (d *decay) value(last *entry) (risk float64) {
 func (d *decay) parts(time int64) (parts []Part) {
 	now := d.grown(time)
 	for rule, of := range d.rules {
-		part := Part{Rule: rule, Count: of.count, Sum: of.sum / now}
-		if d.risk.PerRule > 0 {
+		part := Part{Rule: rule, Count: of.count, Whole: of.sum / now}
+		if part.Sum = part.Whole; d.risk.PerRule > 0 {
 			part.Sum = min(part.Sum, d.risk.PerRule)
 		}
 		parts = append(parts, part)

@@ -215,6 +215,7 @@ func (b *backtesting) take(page []opensearch.Past) error {
 
 // report shows the result. What is partial ends with exit code 1, and says so in the result itself.
 func (b *backtesting) report(f backtestFlags, reading error) error {
+	b.test.Correlated(b.now.Counts())
 	r := b.test.Result()
 	r.Documents, r.WithoutTime, r.Refused = b.history.Documents, b.history.Timeless, b.refused
 	switch {

@@ -26,6 +26,7 @@ func printBacktest(out io.Writer, r backtest.Result) error {
 	}
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	printRules(table, r)
+	printSuppressed(table, r)
 	printDays(table, r)
 	printIncidents(table, r)
 	printActions(table, r)
@@ -46,7 +47,7 @@ func printRules(table io.Writer, r backtest.Result) {
 		}
 		return ""
 	}
-	fmt.Fprintf(table, "\nRULE\tLEVEL%s\tDETECTIONS\tENTITIES\tOPENED\tJOINED\tALONE\tLATE\tFAILED\tFIRST\tLAST\tAN EVENT\n", compared("\tSTATUS\tIN USE\tADDED\tGONE"))
+	fmt.Fprintf(table, "\nRULE\tLEVEL%s\tDETECTIONS\tMATCHES\tSUPPRESSED\tENTITIES\tOPENED\tJOINED\tALONE\tLATE\tFAILED\tFIRST\tLAST\tAN EVENT\n", compared("\tSTATUS\tIN USE\tADDED\tGONE"))
 	for _, rule := range r.Rules[:min(len(r.Rules), maxPrinted)] {
 		more, event := "", "-"
 		if rule.MoreEntities {
@@ -55,11 +56,29 @@ func printRules(table io.Writer, r backtest.Result) {
 		if len(rule.Samples) > 0 {
 			event = rule.Samples[0].Index + "/" + rule.Samples[0].ID
 		}
-		fmt.Fprintf(table, "%s\t%s%s\t%d\t%d%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", Printable(rule.ID), Printable(string(rule.Level)),
+		fmt.Fprintf(table, "%s\t%s%s\t%d\t%d\t%d\t%d%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", Printable(rule.ID), Printable(string(rule.Level)),
 			compared(fmt.Sprintf("\t%s\t%d\t%d\t%d", rule.Status, rule.InUse, rule.Added, rule.Gone)),
-			rule.Detections, rule.Entities, more, rule.Opened, rule.Joined, rule.Alone, rule.Late, rule.Faults, shortTime(rule.First), shortTime(rule.Last), Printable(event))
+			rule.Detections, rule.Matches, rule.Suppressed, rule.Entities, more, rule.Opened, rule.Joined, rule.Alone, rule.Late, rule.Faults, shortTime(rule.First), shortTime(rule.Last), Printable(event))
 	}
 	left(table, len(r.Rules))
+}
+
+// printSuppressed says what keeps how much of each rule quiet.
+func printSuppressed(table io.Writer, r backtest.Result) {
+	var lines []string
+	for _, rule := range r.Rules {
+		for _, by := range rule.SuppressedBy {
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%d", Printable(by.Name), Printable(rule.ID), by.Count))
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintln(table, "\nSUPPRESSED BY\tRULE\tDETECTIONS")
+	for _, line := range lines[:min(len(lines), maxPrinted)] {
+		fmt.Fprintln(table, line)
+	}
+	left(table, len(lines))
 }
 
 func shortTime(at *time.Time) string {
@@ -104,14 +123,14 @@ func printIncidents(table io.Writer, r backtest.Result) {
 	if len(all.List) == 0 {
 		return
 	}
-	fmt.Fprintln(table, "ENTITY\tEPISODE\tLEVEL\tOPENED\tENDED\tDETECTIONS\tSCORE\tOPENED BY\tPLAN\tACTIONS")
+	fmt.Fprintln(table, "ENTITY\tEPISODE\tLEVEL\tOPENED\tENDED\tDETECTIONS\tSCORE\tOPENED BY\tPLAN\tACTIONS\tWHY")
 	for _, i := range all.List[:min(len(all.List), maxPrinted)] {
 		ended := "open"
 		if i.Ended != nil {
 			ended = shortTime(i.Ended) + " " + i.EndedBy
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\n", Printable(i.Entity), i.Episode, i.Level, shortTime(&i.Opened), ended, i.Detections, i.Score,
-			Printable(i.OpenedBy), Printable(orDash(i.Plan)), len(i.Actions))
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\n", Printable(i.Entity), i.Episode, i.Level, shortTime(&i.Opened), ended, i.Detections, i.Score,
+			Printable(i.OpenedBy), Printable(orDash(i.Plan)), len(i.Actions), Printable(orDash(strings.Join(i.Reasons, "; "))))
 	}
 	left(table, len(all.List))
 }

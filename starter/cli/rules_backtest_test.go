@@ -14,15 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
-	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/backtest"
 )
 
 // TestBacktestOfAWeek holds table and JSON, on both servers alike, and that nothing was written.
 func TestBacktestOfAWeek(t *testing.T) {
 	onBothPasts(t, func(p *past) {
+		p.busier()
 		code, out, errs := p.backtest("--page", "5")
 		if code != 0 || errs != "" {
 			p.Errorf("exit %d: %s", code, errs)
@@ -56,14 +55,24 @@ func TestBacktestCompares(t *testing.T) {
 		return strings.Join(lines, ", ")
 	}
 	code, r := p.result("--rules", folder)
-	if got, want := show(r), "more new 31/0 +31 -0, own changed 14/28 +0 -14, ssh-brute-force same 3/3 +0 -0"; code != 0 || got != want {
+	if got, want := show(r), "more new 31/0 +31 -0, own changed 14/28 +0 -14, ssh-brute-force same 3/3 +0 -0, ssh-login same 0/0 +0 -0"; code != 0 || got != want {
 		t.Errorf("exit %d: got %s, want %s", code, got, want)
 	}
 	if err := os.Remove(filepath.Join(folder, "own.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	code, r = p.result("--rules", folder, "--replace")
-	if got, want := show(r), "more new 31/0 +31 -0, ssh-brute-force same 3/3 +0 -0, own gone 0/28 +0 -28"; code != 0 || got != want {
+	if got, want := show(r), "more new 31/0 +31 -0, ssh-brute-force same 3/3 +0 -0, own gone 0/28 +0 -28, ssh-login same 0/0 +0 -0"; code != 0 || got != want {
+		t.Errorf("exit %d: got %s, want %s", code, got, want)
+	}
+	quiet := p.file("quiet/suppressions/db.yaml", "- {id: db, reason: it is tested, until: 2027-01-01, entity: [host/db]}\n")
+	code, r = p.result("--rules", filepath.Dir(quiet))
+	if got, want := show(r), "own same 14/28 +0 -14, ssh-brute-force same 3/3 +0 -0, ssh-login same 0/0 +0 -0"; code != 0 || got != want || r.Rules[0].Suppressed != 14 {
+		t.Errorf("exit %d: got %s, want %s", code, got, want)
+	}
+	risk := p.file("risk/policies/risk.yaml", "weights: {low: 10}\nhalf_life: 24h\nthreshold: 15\nper_rule: 20\nquiet: 240h\n")
+	code, r = p.result("--rules", filepath.Dir(risk))
+	if got, want := show(r), "own same 28/28 +0 -0, ssh-brute-force same 3/3 +0 -0, sallyport-risk changed 2/0 +2 -0, ssh-login same 0/0 +0 -0"; code != 0 || got != want {
 		t.Errorf("exit %d: got %s, want %s", code, got, want)
 	}
 	p.rule("change/bad.yaml", "bad", `rule_idd == "1"`)
@@ -243,19 +252,5 @@ func TestProgressLine(t *testing.T) {
 	p := progress{total: 3000, done: 1000}
 	if got := p.text(2 * time.Second); got != "1000 of 3000 documents, 500 a second, 4s left" {
 		t.Error(got)
-	}
-}
-
-// TestBacktestNamesIncidentsAsTheDispatcherDoes: what joins what is decided by this key alone.
-func TestBacktestNamesIncidentsAsTheDispatcherDoes(t *testing.T) {
-	_, r := newPast(t).result()
-	for _, i := range r.Incidents.List {
-		family, name, _ := strings.Cut(i.Entity, "/")
-		if want := activities.IncidentKey(soar.Entity{Family: family, Name: name}); i.Key != want {
-			t.Errorf("%s: %s, want %s", i.Entity, i.Key, want)
-		}
-	}
-	if len(r.Incidents.List) == 0 {
-		t.Error("no incident")
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -72,13 +73,16 @@ func (p *past) configure(address, more string) {
 // rule writes a rule of level low beside the config.
 func (p *past) rule(name, id, condition string) (folder string) {
 	p.Helper()
-	file := filepath.Join(filepath.Dir(p.config), name)
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		p.Fatal(err)
-	}
 	text := fmt.Sprintf("id: %s\ntitle: Rule %s\nlevel: low\nmapping: wazuh4\ncondition: %s\nevents:\n"+
 		"  - {name: a login, match: true, event: {rule: {id: \"5715\", level: 3}, agent: {name: shop-01}}}\n  - {name: else, match: false, event: {rule: {id: \"1\", level: 1}, agent: {name: db}}}\n", id, id, condition)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	return p.file(name, text)
+}
+
+// file writes one beside the config.
+func (p *past) file(name, text string) (folder string) {
+	p.Helper()
+	file := filepath.Join(filepath.Dir(p.config), name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 		p.Fatal(err)
 	}
 	return filepath.Dir(file)
@@ -105,10 +109,7 @@ func (p *past) fill() {
 	begin := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	var docs []opensearch.NewDocument
 	alert := func(id string, after time.Duration, rule, host, address string) {
-		docs = append(docs, p.put(fmt.Sprint("alerts-", len(docs)%2), id, map[string]any{
-			"timestamp": begin.Add(after).Format("2006-01-02T15:04:05.000Z"), "rule": map[string]any{"id": rule, "level": 10, "description": "sshd \x1b[31m <b>bold</b>"},
-			"agent": map[string]any{"id": "004", "name": host, "ip": "192.0.2.20"}, "data": map[string]any{"srcip": address},
-		}))
+		docs = append(docs, p.alert(len(docs), id, begin.Add(after), rule, host, address))
 	}
 	for i := range 28 {
 		alert(fmt.Sprint("login-", i), time.Duration(i)*6*time.Hour, "5715", []string{"shop-01", "db"}[i%2], "203.0.113.9")
@@ -116,7 +117,41 @@ func (p *past) fill() {
 	alert("attack-1", 5*time.Hour, "5763", "shop-01", "203.0.113.66")
 	alert("attack-2", 7*time.Hour, "5763", "SHOP-01", "198.51.100.7")
 	alert("attack-3", 100*time.Hour, "5763", "<img src=x onerror=alert(1)>", "203.0.113.66")
-	docs = append(docs, p.put("alerts-0", "timeless", map[string]any{"rule": map[string]any{"id": "5763"}}))
+	p.write(append(docs, p.put("alerts-0", "timeless", map[string]any{"rule": map[string]any{"id": "5763"}})))
+}
+
+// alert is one of Wazuh's.
+func (p *past) alert(n int, id string, at time.Time, rule, host, address string) opensearch.NewDocument {
+	return p.put(fmt.Sprint("alerts-", n%2), id, map[string]any{
+		"timestamp": at.Format("2006-01-02T15:04:05.000Z"), "rule": map[string]any{"id": rule, "level": 10, "description": "sshd \x1b[31m <b>bold</b>"},
+		"agent": map[string]any{"id": "004", "name": host, "ip": "192.0.2.20"}, "data": map[string]any{"srcip": address, "dstuser": "root"},
+	})
+}
+
+// busier adds, on one day of the week: a password that was guessed, weak signs of three rules on one host, and an entry
+// that kept logins quiet until the day before.
+func (p *past) busier() {
+	p.Helper()
+	day := time.Date(2026, 11, 4, 12, 0, 0, 0, time.UTC)
+	var docs []opensearch.NewDocument
+	for story, rules := range map[string]string{
+		"mail 203.0.113.67": "5760 5760 5760 5760 5760 5760 5760 5715 5715", "till 192.0.2.1": "910001 910001 910001 910002 910002 910003",
+	} {
+		host, address, _ := strings.Cut(story, " ")
+		for n, rule := range strings.Fields(rules) {
+			docs = append(docs, p.alert(n, fmt.Sprint(host, "-", n), day.Add(time.Duration(n)*time.Minute), rule, host, address))
+		}
+	}
+	p.write(docs)
+	p.file("content/suppressions/ours.yaml", "- {id: move, reason: the shop moves, until: 2026-11-03, fields: {srcip: [203.0.113.9]}}\n")
+	p.file("content/policies/risk.yaml", "weights: {low: 10}\nhalf_life: 24h\nthreshold: 45\nper_rule: 20\nquiet: 24h\n")
+	for n, name := range []string{"weak-a", "weak-b", "weak-c"} {
+		p.rule("content/"+name+".yaml", name, fmt.Sprintf(`rule_id == "91000%d"`, n+1))
+	}
+}
+
+func (p *past) write(docs []opensearch.NewDocument) {
+	p.Helper()
 	if _, err := p.client.CreateAll(p.Context(), docs); err != nil {
 		p.Fatal(err)
 	}

@@ -28,6 +28,7 @@ func rulesExplainCommand(streams IO) *cobra.Command {
 			"It shows how the event was classified and whether the rule is for it, then the condition as a tree: each part with\n" +
 			"true or false, the fields that it asks for, where the event has them, and their values. * marks the parts on which\n" +
 			"the answer rests. Filters that narrow the rule are parts of it.\n\n" +
+			"`explain risk ENTITY` says of what an entity's risk is made. A rule of that name is explained by its file.\n\n" +
 			"Exit codes: 0 the rule matches the event; 1 it does not; 2 that can't be said: wrong usage, no such rule, no event.",
 		Example: "  sallyport rules explain ssh-brute-force event.json\n" +
 			"  sallyport rules explain --rules sigma 'Whoami.EXE Execution' events.ndjson.gz:17\n" +
@@ -73,6 +74,7 @@ func rulesExplainCommand(streams IO) *cobra.Command {
 	rulesFlag(command, &folders)
 	mappingFlag(command, &mapping)
 	outputFlag(command, &output)
+	command.AddCommand(explainRiskCommand(streams))
 	return command
 }
 

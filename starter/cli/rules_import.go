@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/sallyport-soar/sallyport/rules"
 	"github.com/sallyport-soar/sallyport/rules/bundle"
 )
 
@@ -23,7 +22,7 @@ func rulesImportCommand(streams IO) *cobra.Command {
 	command := &cobra.Command{
 		Use: "import DIR|ZIP [--into DIR]", Short: "Take a collection of Sigma rules: a checkout of SigmaHQ or a release's ZIP", Args: cobra.ExactArgs(1),
 		Long: "Says which rules load, which don't and why, and which streams can see each: those of the config, or one per mapping if there\n" +
-			"is none. With --into the rules are copied, byte for byte and with their licence; their authors and licence are shown with\n" +
+			"is none. With a config its mappings, lists and pipelines are what the rules are read with, as in a worker. With --into the rules are copied, byte for byte and with their licence; their authors and licence are shown with\n" +
 			"each detection. A later import updates what changed and removes what is gone. What you changed or deleted in that folder\n" +
 			"stays as you left it, and is named.\n\n" +
 			"Exit codes: 0 done; 1 a rule was refused, the others are taken all the same; 2 nothing could be read or written.",
@@ -110,8 +109,7 @@ func configuredStreams(c *cobra.Command) (made *bundle.Office, content []string,
 	if err != nil {
 		return nil, nil, err
 	}
-	made = &bundle.Office{}
-	made.Mappings, _ = rules.Load(o.config.Sources()...) // what is refused there is told where it is loaded
+	made = &bundle.Office{Content: o.config.Sources()}
 	for _, stream := range o.config.Detect.Streams {
 		made.Streams = append(made.Streams, bundle.Stream{Name: stream.Name, Mapping: stream.Mapping})
 	}

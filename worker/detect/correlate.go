@@ -94,17 +94,17 @@ func eventOf(hit opensearch.Hit) (event *correlate.Event, counts bool) {
 	if json.Unmarshal(hit.Source, &d) != nil || d.Entity.Name == "" {
 		return nil, false
 	}
-	return seen(hit, d)
+	return seen(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d)
 }
 
 // seen is eventOf for a document that is decoded already.
-func seen(hit opensearch.Hit, d soar.Detection) (event *correlate.Event, counts bool) {
+func seen(ref soar.DetectionRef, d soar.Detection) (event *correlate.Event, counts bool) {
 	if d.ReadAt.Unix() <= 0 {
 		return nil, false
 	}
 	event = &correlate.Event{
-		Ref: soar.DetectionRef{Index: hit.Index, ID: hit.ID}, Rule: d.Rule.ID, Level: d.Rule.Level, Time: d.EventTime, ReadAt: d.ReadAt, Stream: d.Stream,
-		Entity: d.Entity, Asset: d.Asset, Event: d.Event, Observables: d.Observables, Match: opensearch.IsMatch(hit.Index),
+		Ref: ref, Rule: d.Rule.ID, Level: d.Rule.Level, Time: d.EventTime, ReadAt: d.ReadAt, Stream: d.Stream,
+		Entity: d.Entity, Asset: d.Asset, Event: d.Event, Observables: d.Observables, Match: opensearch.IsMatch(ref.Index),
 	}
 	for name, text := range d.Correlate {
 		event.Values = append(event.Values, correlate.Value{Name: name, Text: text})
@@ -115,19 +115,24 @@ func seen(hit opensearch.Hit, d soar.Detection) (event *correlate.Event, counts 
 
 // correlate feeds one document; what fires is kept until it is written.
 func (p *dispatcher) correlate(hit opensearch.Hit, d soar.Detection) {
-	if p.memory.state == nil {
-		return
+	if m := p.memory; m.state != nil {
+		m.fired = append(m.fired, m.feed(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d, p.now())...)
 	}
-	event, counts := seen(hit, d)
+}
+
+// feed remembers a document and returns what fires on it now.
+func (m *memory) feed(ref soar.DetectionRef, d soar.Detection, now time.Time) (fired []opensearch.Entry) {
+	event, counts := seen(ref, d)
 	switch {
 	case event == nil:
 	case !counts:
-		p.memory.state.Remember(event)
+		m.state.Remember(event)
 	default:
-		for _, firing := range p.memory.state.Feed(event) {
-			p.memory.fired = append(p.memory.fired, p.entryOf(firing))
+		for _, firing := range m.state.Feed(event) {
+			fired = append(fired, m.entryOf(firing, now))
 		}
 	}
+	return fired
 }
 
 // writeFired writes what fired. An entry that is there already was written before a restart.

@@ -3,7 +3,8 @@
 // Reading order: tail.go, look.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, coverage.go (how a stream
 // stands, from unread.go, stall.go, past.go and lateness.go), then dispatch.go (the ledger becomes incidents) with
-// correlate.go and firing.go (detections become more), shape.go and overload.go.
+// correlate.go and firing.go (detections become more), shape.go and overload.go. evaluate.go does to the past what reader and
+// dispatcher do, and writes nothing; risk.go explains an entity's risk.
 package detect
 
 import (

@@ -149,17 +149,12 @@ func (p *dispatcher) enqueue(detection soar.Detection, ref waitingRef) {
 		q = &queue{entity: detection.Entity.Normalised()}
 		p.queues[key] = q
 	}
-	if opensIncident(detection) {
+	if detection.OpensIncident() {
 		q.opens = append(q.opens, ref)
 	} else {
 		q.joins = append(q.joins, ref)
 	}
 	p.total++
-}
-
-// opensIncident says whether a detection opens an incident, or only joins an open one.
-func opensIncident(d soar.Detection) bool {
-	return (d.Opens || d.Rule.Level.Rank() >= soar.High.Rank()) && !d.Late && d.SuppressedBy == ""
 }
 
 // errNoToken says that new incidents must wait.

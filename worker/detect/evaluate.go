@@ -1,9 +1,7 @@
 package detect
 
 import (
-	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,47 +9,57 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
 
-// Evaluator says what the reader of a stream makes of an event: the same rules, the same bounds, the same detections. It
-// writes nothing and counts nothing. It serves one goroutine.
+// Evaluator says what reader and dispatcher make of a stream's events, one after the other: the same rules, suppressions
+// and correlations, the same bounds, the same detections. It writes nothing and counts nothing. It serves one goroutine.
 type Evaluator struct {
-	slot *slot
-	now  time.Time
+	slot   *slot
+	memory *memory
+	now    time.Time // when the event happened
 }
 
-// NewEvaluator returns the evaluator of a stream. faulted is told of each rule whose condition fails on an event.
+// NewEvaluator returns the evaluator of a stream, which has seen no event yet. faulted is told of each rule whose condition
+// fails on an event.
 func NewEvaluator(live *rules.Live, stream Stream, faulted func(rule string, err error)) (*Evaluator, error) {
 	matcher, err := live.For(stream.Mapping)
 	if err != nil {
 		return nil, err
 	}
 	matcher.Faulted = faulted
-	e := &Evaluator{}
-	quiet := slog.New(slog.DiscardHandler)
+	library := live.Library()
+	e := &Evaluator{memory: &memory{library: library, state: correlate.New(library.Correlate, correlate.Usual)}}
+	quiet, clock := slog.New(slog.DiscardHandler), func() time.Time { return e.now }
 	e.slot = &slot{
-		tail: &tail{now: func() time.Time { return e.now }, log: quiet}, stream: stream.withDefaults(), matcher: ruleMatcher{matcher},
+		tail: &tail{now: clock, log: quiet}, stream: stream.withDefaults(), matcher: ruleMatcher{matcher, clock},
 		d: &Detect{Parts: Parts{Metrics: NewMetrics(prometheus.NewRegistry()), Log: quiet}},
 	}
 	return e, nil
 }
 
-// Evaluate tries the rules on an event of the past. Nobody knows when it was read; not before its index was made, so what
-// was written there much later is late, as it was for the reader. Matches of rules that only feed correlations are no detections. An error says that no rule could be tried on it.
-func (e *Evaluator) Evaluate(past opensearch.Past) ([]soar.Detection, error) {
-	if e.now = past.At; past.Index.Created.After(e.now) {
-		e.now = past.Index.Created
+// Evaluate tries the rules on an event of the past, and feeds correlations with what they find. Events come in the order of
+// time. An event counts as read when it happened, since nobody knows better; whether it came late is judged by when its
+// index was made: what was written there much later was late for the reader, too. Among the answer are matches that only
+// feed correlations, and what is suppressed: both say so. An error says that no rule could be tried on it.
+func (e *Evaluator) Evaluate(past opensearch.Past) (found []soar.Detection, err error) {
+	e.now = past.At.UTC()
+	matched, err := e.slot.match(opensearch.Hit{Document: past.Document})
+	if err != nil {
+		return nil, err
 	}
-	found, err := guarded(e.slot.matcher.Match, past.Source)
-	if errors.Is(err, errPanic) { // as the reader: the other rules of the event are not lost
-		found, err = guarded(e.slot.matcher.MatchAlone, past.Source)
+	event := soar.EventRef{IndexUUID: past.Index.UUID, Index: past.Document.Index, ID: past.ID}
+	entries := e.slot.entries(matched, event, past.Index.Created, later(e.now, past.Index.Created))
+	for i := range entries {
+		entries[i].Detection.ReadAt = e.now
 	}
-	found = slices.DeleteFunc(found, func(d soar.Detection) bool { return d.OnlyFeeds })
-	for i := range found {
-		found[i].Stream = e.slot.stream.Name
-		found[i].Event = soar.EventRef{IndexUUID: past.Index.UUID, Index: past.Document.Index, ID: past.ID}
-		found[i].ReadAt = e.now.UTC()
-		e.slot.complete(&found[i])
+	for ; len(entries) > 0; entries = entries[1:] { // what fires feeds, too, as it does from the ledger
+		d := entries[0].Detection
+		found = append(found, d)
+		entries = append(entries, e.memory.feed(opensearch.DetectionRefFor(d, entries[0].IndexCreated), d, e.now)...)
 	}
-	return found, err
+	return found, nil
 }
+
+// Counts say what became of each correlation's events beside firing, by its id.
+func (e *Evaluator) Counts() map[string]correlate.Counts { return e.memory.state.Counts() }

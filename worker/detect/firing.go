@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -16,7 +17,7 @@ const maxReasons = 20
 
 // entryOf makes a detection of what fired. Its event is the last one of the window, so that its id, made of that event
 // and the correlation, is the same whenever it is found again.
-func (p *dispatcher) entryOf(f correlate.Firing) opensearch.Entry {
+func (m *memory) entryOf(f correlate.Firing, now time.Time) opensearch.Entry {
 	says, last := rules.Says(f.Rule), f.Trigger
 	d := soar.Detection{
 		Rule: says.Rule, Stream: last.Stream, Event: last.Event, EventTime: f.Time, ReadAt: f.ReadAt, Entity: entityOf(f), Asset: last.Asset,
@@ -30,7 +31,7 @@ func (p *dispatcher) entryOf(f correlate.Firing) opensearch.Entry {
 		d.From = append(d.From, e.Ref)
 	}
 	d.Summary = cut(oneLine(says.Rule.Title+": "+strings.Join(d.Reasons, "; ")), maxSummary)
-	if quiet := p.memory.library.Quiet(says.Rule.ID, d.Entity, func(name string) string { return d.Correlate[name] }); quiet.Holds(p.now()) {
+	if quiet := m.library.Quiet(says.Rule.ID, d.Entity, func(name string) string { return d.Correlate[name] }); quiet.Holds(now) {
 		d.SuppressedBy = quiet.ID
 	}
 	entry := opensearch.Entry{Detection: d, IndexCreated: f.Time}

@@ -34,13 +34,16 @@ func (s *slot) evaluate(position *opensearch.Position, hit opensearch.Hit) []ope
 		return nil
 	}
 	s.observeTime(hit, now)
+	return s.entries(found, soar.EventRef{IndexUUID: position.UUID, Index: hit.Index, ID: hit.ID}, position.Created, now)
+}
+
+// entries makes what the ledger keeps of what rules found in one event of an index that was created then.
+func (s *slot) entries(found []soar.Detection, event soar.EventRef, created, now time.Time) []opensearch.Entry {
 	entries := make([]opensearch.Entry, len(found))
 	for i, detection := range found {
-		detection.Stream = s.stream.Name
-		detection.Event = soar.EventRef{IndexUUID: position.UUID, Index: hit.Index, ID: hit.ID}
-		detection.ReadAt = now
+		detection.Stream, detection.Event, detection.ReadAt = s.stream.Name, event, now
 		s.complete(&detection)
-		entries[i] = opensearch.Entry{Detection: detection, IndexCreated: position.Created}
+		entries[i] = opensearch.Entry{Detection: detection, IndexCreated: created}
 	}
 	return entries
 }

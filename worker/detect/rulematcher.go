@@ -21,7 +21,7 @@ func NewRuleMatcher(live *rules.Live, stream Stream, metrics *Metrics, log *slog
 	matcher.Absent = func(field string) { metrics.mistyped.WithLabelValues(stream.Name, field).Inc() }
 	faults := &ruleFaults{metrics: metrics, log: log, told: map[string]time.Time{}}
 	matcher.Faulted = faults.add
-	return ruleMatcher{matcher}, nil
+	return ruleMatcher{matcher, time.Now}, nil
 }
 
 // tellEvery is how often one rule's faults are named in the log: every event may meet them.
@@ -46,16 +46,20 @@ func (f *ruleFaults) add(rule string, err error) {
 	}
 }
 
-type ruleMatcher struct{ rules *rules.LiveMatcher }
+// ruleMatcher matches at a time: suppressions end.
+type ruleMatcher struct {
+	rules *rules.LiveMatcher
+	now   func() time.Time
+}
 
 // Match implements Matcher.
 func (r ruleMatcher) Match(source []byte) ([]soar.Detection, error) {
-	return detections(r.rules.Match(source))
+	return r.detections(r.rules.Match(source))
 }
 
 // MatchAlone implements Matcher.
 func (r ruleMatcher) MatchAlone(source []byte) ([]soar.Detection, error) {
-	return detections(r.rules.MatchAlone(source))
+	return r.detections(r.rules.MatchAlone(source))
 }
 
 // Dearest implements Matcher.
@@ -70,7 +74,7 @@ func (r ruleMatcher) EventTime(source []byte) time.Time { return r.rules.EventTi
 // TimePaths implements Matcher.
 func (r ruleMatcher) TimePaths() []string { return r.rules.TimePaths() }
 
-func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
+func (r ruleMatcher) detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +85,7 @@ func detections(matches []rules.Match, err error) ([]soar.Detection, error) {
 			Tactics: m.Tactics, Techniques: m.Techniques, CVEs: m.CVEs, Summary: m.Summary, Opens: m.Opens,
 			Correlate: m.Correlate, OnlyFeeds: m.OnlyFeeds,
 		}
-		if m.Quiet.Holds(time.Now()) {
+		if m.Quiet.Holds(r.now()) {
 			found[i].SuppressedBy = m.Quiet.ID
 		}
 	}
