@@ -36,8 +36,8 @@ var (
 	KeepLimits = Step[LimitsState, None]{"KeepLimits"}
 	// StartLimits starts the limits' workflow where none runs, and says whether it had to.
 	StartLimits = Step[None, Started]{"StartLimits"}
-	// SignalIncident delivers news by signal-with-start.
-	SignalIncident = Step[News, None]{"SignalIncident"}
+	// SignalIncident delivers news by signal-with-start, and says whether it had to start an incident.
+	SignalIncident = Step[News, Started]{"SignalIncident"}
 )
 
 // Order tells the envelope to carry out one action of an approved plan, or to end it.

@@ -21,7 +21,8 @@ func (h House) sweep(ctx context.Context, in activities.SweepRequest) (activitie
 		if err != nil || running || entity.Family == soar.OwnFamily || !left {
 			return err == nil && (running || entity.Family == soar.OwnFamily), err
 		}
-		left, err = h.Tokens.Take(ctx)
+		taken, err := h.Tokens.Take(ctx, 1)
+		left = taken == 1
 		return left, err
 	})
 }

@@ -30,11 +30,11 @@ type Activities struct{ client client.Client }
 // New returns activities over an open client.
 func New(c client.Client) *Activities { return &Activities{client: c} }
 
-// SignalIncident delivers news by signal-with-start: a running incident of the key hears it, else one starts. Repeating
-// it is harmless: an incident claims what it is told of, and what is claimed counts once.
-func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (activities.None, error) {
+// SignalIncident delivers news by signal-with-start: a running incident of the key hears it, else one starts, and it says so.
+// Repeating it is harmless: an incident claims what it is told of, and what is claimed counts once.
+func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (activities.Started, error) {
 	if news.Entity.Name == "" || len(news.Detections) == 0 || len(news.Detections) > activities.MaxNews {
-		return activities.None{}, activities.Permanent(fmt.Errorf("news for %q with %d detections", news.Entity, len(news.Detections)))
+		return activities.Started{}, activities.Permanent(fmt.Errorf("news for %q with %d detections", news.Entity, len(news.Detections)))
 	}
 	id := activities.IncidentKey(news.Entity)
 	options := client.StartWorkflowOptions{
@@ -42,11 +42,13 @@ func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (
 		StaticSummary:         "incident of one " + news.Entity.Family, // not its name: the UI reads markup here, and the name is an attacker's to choose
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 	}
+	started := true
+	ctx = context.WithValue(ctx, startedKey{}, &started)
 	_, err := a.client.SignalWithStartWorkflow(ctx, id, activities.NewsSignal, news, options, activities.IncidentName, news.Entity.Normalised())
 	if err != nil {
-		return activities.None{}, fmt.Errorf("signal incident: %w", err)
+		return activities.Started{}, fmt.Errorf("signal incident: %w", err)
 	}
-	return activities.None{}, nil
+	return activities.Started{Started: started}, nil
 }
 
 // SignalOpenIncident delivers news to a running incident only, and reports whether there was one.

@@ -31,20 +31,22 @@ type bucket struct {
 	Filled time.Time `json:"filled"`
 }
 
-// Take takes a token, if one is left.
-func (t *Tokens) Take(ctx context.Context) (taken bool, err error) {
+// Take takes tokens, at most so many and as many as are left.
+func (t *Tokens) Take(ctx context.Context, most int) (taken int, err error) {
 	err = t.change(ctx, func(b *bucket) bool {
-		if taken = b.Left >= 1; taken {
-			b.Left--
-		}
-		return taken
+		taken = min(most, int(b.Left))
+		b.Left -= float64(taken)
+		return taken > 0
 	})
-	return taken && err == nil, err
+	if err != nil {
+		return 0, err
+	}
+	return taken, nil
 }
 
-// GiveBack returns a token that was not used.
-func (t *Tokens) GiveBack(ctx context.Context) error {
-	return t.change(ctx, func(b *bucket) bool { b.Left = min(t.most, b.Left+1); return true })
+// GiveBack returns tokens that were not used.
+func (t *Tokens) GiveBack(ctx context.Context, tokens int) error {
+	return t.change(ctx, func(b *bucket) bool { b.Left = min(t.most, b.Left+float64(tokens)); return true })
 }
 
 // change fills the bucket up to now, lets change alter it, and writes it by compare-and-set if change says so.

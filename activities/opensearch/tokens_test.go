@@ -12,43 +12,45 @@ func TestTokens(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *opensearch.Client, _ string) {
 		now := time.Now()
 		bucket := func() *opensearch.Tokens { return opensearch.NewTokens(c, 3, 60, func() time.Time { return now }) }
-		taken := make(chan bool)
+		taken := make(chan int)
 		for range 8 {
 			go func() {
-				ok, err := bucket().Take(t.Context())
+				n, err := bucket().Take(t.Context(), 2)
 				if err != nil {
 					t.Error(err)
 				}
-				taken <- ok
+				taken <- n
 			}()
 		}
 		sum := 0
 		for range 8 {
-			if <-taken {
-				sum++
-			}
+			sum += <-taken
 		}
 		if sum != 3 {
-			t.Errorf("8 who ask at once get %d tokens, want 3", sum)
+			t.Errorf("8 who ask for two at once get %d tokens, want 3", sum)
 		}
-		want := func(after time.Duration, want bool) {
+		want := func(after time.Duration, most, want int) {
 			t.Helper()
 			now = now.Add(after)
-			if ok, err := bucket().Take(t.Context()); err != nil || ok != want {
-				t.Errorf("%s later: %v, %v", after, ok, err)
+			if n, err := bucket().Take(t.Context(), most); err != nil || n != want {
+				t.Errorf("%s later: %d of %d, want %d; %v", after, n, most, want, err)
 			}
 		}
-		want(59*time.Second, false)
-		want(2*time.Second, true)
-		want(0, false)
-		if err := bucket().GiveBack(t.Context()); err != nil {
+		want(59*time.Second, 1, 0)
+		want(2*time.Second, 5, 1)
+		want(0, 1, 0)
+		if err := bucket().GiveBack(t.Context(), 2); err != nil {
 			t.Error(err)
 		}
-		want(0, true)
-		want(-time.Hour, false) // a clock that was set back
-		want(time.Minute+time.Second, true)
-		for range 3 {
-			want(24*time.Hour/3, true)
+		want(0, 1, 1)
+		want(0, 2, 1)
+		want(-time.Hour, 1, 0) // a clock that was set back
+		want(time.Minute+time.Second, 3, 1)
+		want(24*time.Hour, 2, 2)
+		want(0, 2, 1)
+		if err := bucket().GiveBack(t.Context(), 100); err != nil {
+			t.Error(err)
 		}
+		want(0, 100, 3)
 	})
 }

@@ -11,7 +11,9 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
+	"github.com/sallyport-soar/sallyport/activities/frontend"
 	"github.com/sallyport-soar/sallyport/internal/config"
 	"github.com/sallyport-soar/sallyport/internal/rest"
 )
@@ -96,7 +98,7 @@ func (t Temporal) options(ctx context.Context, logger *slog.Logger, metrics clie
 	if err != nil {
 		return options, fmt.Errorf("temporal: %w", err)
 	}
-	options.ConnectionOptions.TLS = trust
+	options.ConnectionOptions.TLS, options.ConnectionOptions.DialOptions = trust, []grpc.DialOption{frontend.NoteStarted()}
 	if t.APIKey != "" {
 		key, err := t.APIKey.Resolve(ctx)
 		if err != nil {

@@ -3,8 +3,8 @@
 // Reading order: tail.go, look.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, coverage.go (how a stream
 // stands, from unread.go, stall.go, past.go and lateness.go), then dispatch.go (the ledger becomes incidents) with
-// correlate.go and firing.go (detections become more), shape.go and overload.go. evaluate.go does to the past what reader and
-// dispatcher do, and writes nothing; risk.go explains an entity's risk.
+// correlate.go and firing.go (detections become more), deliver.go, shape.go and overload.go. evaluate.go does to the past
+// what reader and dispatcher do, and writes nothing; risk.go explains an entity's risk.
 package detect
 
 import (
@@ -42,8 +42,9 @@ type Matcher interface {
 
 // Signaller tells incidents. Repeating a signal is harmless: incidents claim what they are told of.
 type Signaller interface {
-	// SignalIncident delivers news and starts an incident where none runs.
-	SignalIncident(ctx context.Context, news activities.News) (activities.None, error)
+	// SignalIncident delivers news and starts an incident where none runs. It says whether it did; where it can't tell it
+	// says so too.
+	SignalIncident(ctx context.Context, news activities.News) (activities.Started, error)
 	// SignalOpenIncident delivers news only where an incident runs, and reports whether one did.
 	SignalOpenIncident(ctx context.Context, news activities.News) (open bool, err error)
 }

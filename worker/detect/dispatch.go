@@ -3,7 +3,6 @@ package detect
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,14 +16,9 @@ const dispatcherReader = "dispatcher"
 
 // How the ledger is read: it is ours and small, so a hole is refreshed rather than waited for.
 const (
-	ledgerPoll   = 500 * time.Millisecond
-	ledgerPage   = 1000
-	maxWaiting   = 200_000 // detections in memory; beyond it the ledger is the queue
-	signalAtMost = 10 * time.Second
-
-	maxRefusals = 100              // new incidents asked for in vain in one pass
-	holdRefused = time.Minute      // before one of them is asked for again
-	joinAgain   = 10 * time.Second // before an entity without an incident is asked about again for what only joins
+	ledgerPoll = 250 * time.Millisecond // from one look at it to the next, whatever was told in between
+	ledgerPage = 1000
+	maxWaiting = 200_000 // detections in memory; beyond it the ledger is the queue
 )
 
 // dispatcher is one lease term of the one dispatcher.
@@ -36,8 +30,7 @@ type dispatcher struct {
 	said   time.Time // the hour for which an overload was reported
 	term   activities.DispatchTerm
 	memory *memory
-	total  int  // detections that wait
-	spent  bool // no token was left in this pass
+	total  int // detections that wait
 }
 
 // Dispatch carries out activities.Dispatch. The cursor stays before the oldest detection that was not signalled, so that
@@ -85,6 +78,7 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 
 func (p *dispatcher) run(ctx context.Context) error {
 	for ctx.Err() == nil {
+		looked := time.Now()
 		if p.total < maxWaiting && p.ready(ctx) {
 			err := p.poll(ctx)
 			switch {
@@ -95,16 +89,16 @@ func (p *dispatcher) run(ctx context.Context) error {
 				p.log.Warn("ledger is not read to its end; the rest goes on", "error", err)
 			}
 		}
-		if ctx.Err() == nil {
-			p.deliver(ctx)
-		}
+		more := ctx.Err() == nil && p.deliver(ctx)
 		if p.dirty && p.now().Sub(p.saved) >= saveEvery && ctx.Err() == nil {
 			if err := p.store(ctx); err != nil {
 				return err
 			}
 		}
 		p.d.Metrics.waiting.Set(float64(p.total))
-		pause(ctx, ledgerPoll)
+		if !more {
+			pause(ctx, ledgerPoll-time.Since(looked))
+		}
 	}
 	if !p.dirty {
 		return nil
@@ -155,103 +149,6 @@ func (p *dispatcher) enqueue(detection soar.Detection, ref waitingRef) {
 		q.joins = append(q.joins, ref)
 	}
 	p.total++
-}
-
-// errNoToken says that new incidents must wait.
-var errNoToken = errors.New("too many new incidents")
-
-// deliver tells every incident that is due.
-func (p *dispatcher) deliver(ctx context.Context) {
-	p.spent = false
-	refusals := 0
-	for key, q := range p.queues {
-		if q.waiting() == 0 && p.now().Sub(q.last) > calmAfter {
-			delete(p.queues, key)
-		}
-		if ctx.Err() != nil || refusals >= maxRefusals {
-			break
-		}
-		if !q.due(p.now()) {
-			continue
-		}
-		err := p.tellAll(ctx, q)
-		switch {
-		case errors.Is(err, errNoToken):
-			q.held = p.now().Add(holdRefused)
-			refusals++
-		case err != nil:
-			p.d.Metrics.unsignalled.Inc()
-			p.log.Warn("incident can't be told; it will be told again", "incident", key, "error", err)
-			return // the frontend is busy or down: every other would fail too
-		}
-	}
-	p.sayOverload(ctx)
-}
-
-// tellAll sends as many signals as the incident may get at once.
-func (p *dispatcher) tellAll(ctx context.Context, q *queue) error {
-	_, signals := q.beat()
-	for ; signals > 0 && q.waiting() > 0; signals-- {
-		if err := p.tell(ctx, q); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tell delivers one signal. What only joins, and finds no open incident, is done: it stays in the ledger as context,
-// and does not count as news that the incident had.
-func (p *dispatcher) tell(ctx context.Context, q *queue) error {
-	ctx, cancel := context.WithTimeout(ctx, signalAtMost)
-	defer cancel()
-	opens, batch := q.next()
-	open, err := p.d.Signaller.SignalOpenIncident(ctx, newsOf(q.entity, batch))
-	if err != nil {
-		return err
-	}
-	kind := kindJoined
-	switch {
-	case !open && opens:
-		kind = kindStarted
-		if err := p.start(ctx, q, batch); err != nil {
-			return err
-		}
-	case !open:
-		kind = kindNothingOpen
-		q.quiet = p.now().Add(joinAgain)
-	}
-	if open || opens {
-		q.told += len(batch)
-		q.last = p.now()
-		p.term.Signals++
-	}
-	p.d.Metrics.signals.WithLabelValues(kind).Inc()
-	q.drop(batch)
-	p.total -= len(batch)
-	p.dirty = true
-	return nil
-}
-
-// start opens an incident if a token is left. What Sallyport has to say of itself needs none.
-func (p *dispatcher) start(ctx context.Context, q *queue, batch []waitingRef) error {
-	if q.entity.Family == soar.OwnFamily {
-		_, err := p.d.Signaller.SignalIncident(ctx, newsOf(q.entity, batch))
-		return err
-	}
-	if p.spent {
-		return errNoToken
-	}
-	taken, err := p.d.tokens.Take(ctx)
-	if err != nil {
-		return err
-	}
-	if p.spent = !taken; p.spent {
-		return errNoToken
-	}
-	if _, err = p.d.Signaller.SignalIncident(ctx, newsOf(q.entity, batch)); err != nil {
-		return errors.Join(err, p.d.tokens.GiveBack(ctx))
-	}
-	return nil
 }
 
 // saveCursor saves each position, but before the oldest detection of its shard that still waits.

@@ -15,9 +15,15 @@ import (
 // dispatch keeps the dispatcher running until stop is called. faster turns a second into so many.
 func (b *bench) dispatch(config detect.Config, faster float64) (stop func()) {
 	b.Helper()
+	return b.dispatchTo(b.signaller, config, faster)
+}
+
+// dispatchTo is dispatch with a frontend that is more than which incidents run.
+func (b *bench) dispatchTo(frontend detect.Signaller, config detect.Config, faster float64) (stop func()) {
+	b.Helper()
 	begin := time.Now()
 	d, err := detect.New(detect.Parts{
-		Config: config, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
+		Config: config, State: b.client, Signaller: frontend, Metrics: b.metrics,
 		Matcher: func(detect.Stream) (detect.Matcher, error) { return everyEvent{}, nil },
 		Now:     func() time.Time { return begin.Add(time.Duration(faster * float64(time.Since(begin)))) },
 	})

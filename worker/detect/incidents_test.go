@@ -22,19 +22,19 @@ func newIncidents() *incidents {
 	return &incidents{running: map[string]bool{}, told: map[string][]activities.News{}}
 }
 
-func (i *incidents) SignalIncident(_ context.Context, news activities.News) (activities.None, error) {
+func (i *incidents) SignalIncident(_ context.Context, news activities.News) (answer activities.Started, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.down {
-		return activities.None{}, errors.New("frontend is down")
+		return answer, errors.New("frontend is down")
 	}
 	key := activities.IncidentKey(news.Entity)
-	if !i.running[key] {
+	if answer.Started = !i.running[key]; answer.Started {
 		i.running[key] = true
 		i.started++
 	}
 	i.told[key] = append(i.told[key], news)
-	return activities.None{}, nil
+	return answer, nil
 }
 
 func (i *incidents) SignalOpenIncident(ctx context.Context, news activities.News) (bool, error) {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -29,6 +30,7 @@ type queue struct {
 	entity soar.Entity
 	opens  []waitingRef // may start the incident
 	joins  []waitingRef // go to a running one only
+	open   bool         // it took news, and nothing has said since that no incident runs
 	told   int
 	last   time.Time
 	held   time.Time // no token was left; not before this
@@ -63,12 +65,28 @@ func (q *queue) due(now time.Time) bool {
 	return now.Sub(q.last) >= wait && !now.Before(q.held)
 }
 
-// next takes the detections of one signal; those that open go first.
-func (q *queue) next() (opens bool, batch []waitingRef) {
-	if opens = len(q.opens) > 0; opens {
-		batch = append(batch, q.opens[:min(len(q.opens), activities.MaxNews)]...)
+// signal is what the incident is told at once.
+type signal struct {
+	opens bool // may start the incident
+	refs  []waitingRef
+}
+
+// telling plans what the incident is told in one beat; those that open go first.
+func (q *queue) telling() *telling {
+	t := &telling{queue: q, entity: q.entity}
+	opens, joins := q.opens, q.joins
+	_, most := q.beat()
+	for len(t.signals) < most && len(opens)+len(joins) > 0 {
+		s := signal{opens: len(opens) > 0}
+		n := min(len(opens), activities.MaxNews)
+		s.refs, opens = slices.Clone(opens[:n]), opens[n:]
+		n = min(len(joins), activities.MaxNews-n)
+		s.refs, joins = append(s.refs, joins[:n]...), joins[n:]
+		t.signals = append(t.signals, s)
 	}
-	return opens, append(batch, q.joins[:min(len(q.joins), activities.MaxNews-len(batch))]...)
+	t.start = len(q.opens) > 0 && q.entity.Family == soar.OwnFamily // what Sallyport has to say of itself needs no token
+	t.fresh = len(q.opens) > 0 && !q.open && !t.start
+	return t
 }
 
 // drop forgets the first detections that opens and joins hold, which were told.

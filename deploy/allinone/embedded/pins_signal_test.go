@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 
 	"go.temporal.io/api/enums/v1"
@@ -10,6 +11,11 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/sallyport-soar/sallyport/activities"
+	"github.com/sallyport-soar/sallyport/activities/frontend"
+	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/worker/daemon"
 )
 
 func registerTally(w worker.Worker) { w.RegisterWorkflowWithOptions(tally, named("Tally")) }
@@ -52,6 +58,31 @@ func TestPinSignalWithStart(t *testing.T) {
 	signal(t, id, "close")
 	if err := next.Get(ctx, &sum); err != nil || sum != 1 {
 		t.Errorf("the next episode ended with %d, %v; want its own detection alone", sum, err)
+	}
+}
+
+// TestPinStarted: the frontend answers whether a signal-with-start started a workflow; the dispatcher's tokens rest on it.
+func TestPinStarted(t *testing.T) {
+	t.Parallel()
+	c, err := daemon.Temporal{Address: shared.Address(), Namespace: "default"}.DialOnce(t.Context(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	news := activities.News{Entity: soar.Entity{Family: "host", Name: "pin-started"}, Detections: []soar.DetectionRef{{Index: "sallyport-detections-2026.11", ID: "a"}}}
+	id := activities.IncidentKey(news.Entity)
+	for step, want := range []bool{true, false, true} {
+		if answer, err := frontend.New(c).SignalIncident(t.Context(), news); err != nil || answer.Started != want {
+			t.Errorf("delivery %d: started %v, %v; want %v", step, answer.Started, err, want)
+		}
+		if step == 1 {
+			if err := cl.TerminateWorkflow(t.Context(), id, "", "the episode is over"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if answer, err := frontend.New(cl).SignalIncident(t.Context(), news); err != nil || !answer.Started {
+		t.Errorf("without the option: started %v, %v; want true, since nobody can tell", answer.Started, err)
 	}
 }
 
