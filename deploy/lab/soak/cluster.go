@@ -145,6 +145,8 @@ func (c *cluster) trouble(ctx context.Context, list *acknowledged, kills int) er
 	return c.await(ctx, "green")
 }
 
+// await waits until all copies of all shards are there. OpenSearch gives a copy up that failed to recover five times, as it
+// does on a busy machine: an operator has it tried again, and so does this.
 func (c *cluster) await(ctx context.Context, status string) error {
 	var health struct {
 		Status string `json:"status"`
@@ -154,8 +156,13 @@ func (c *cluster) await(ctx context.Context, status string) error {
 		if err := c.ask(ctx, http.MethodGet, "/_cluster/health", nil, &health); err == nil && health.Status == status && health.Nodes == 3 {
 			return nil
 		}
+		if err := c.ask(ctx, http.MethodPost, "/_cluster/reroute?retry_failed=true&metric=none", nil, nil); err != nil {
+			log.Print(err)
+		}
 	}
-	return fmt.Errorf("the cluster is %s with %d nodes, not %s with 3", health.Status, health.Nodes, status)
+	var why json.RawMessage // unless every copy is on its way
+	_ = c.ask(ctx, http.MethodGet, "/_cluster/allocation/explain", nil, &why)
+	return fmt.Errorf("the cluster is %s with %d nodes, not %s with 3: %.2000s", health.Status, health.Nodes, status, why)
 }
 
 // busiest is the node that holds the most primaries of the watched indices.
