@@ -44,6 +44,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 		return err
 	}
 	d.health.ask(steps.Readers)
+	steps.Load(ctx)
 	options := worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: d.config.Detect.Slots() + 1 + spareTerms}
 	return d.worker(activities.DetectQueue, options, func(w worker.Worker) {
 		activities.Bind(w, activities.ReadSlot, steps.ReadSlot)

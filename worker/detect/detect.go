@@ -2,8 +2,8 @@
 //
 // Reading order: tail.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, coverage.go (how a stream
-// stands, from unread.go, stall.go, past.go and lateness.go), then dispatch.go (the ledger becomes incidents) with
-// correlate.go and firing.go (detections become more), shape.go and overload.go.
+// stands, from unread.go, stall.go, past.go and lateness.go), load.go (which streams are refused), then dispatch.go (the
+// ledger becomes incidents) with correlate.go and firing.go (detections become more), shape.go and overload.go.
 package detect
 
 import (
@@ -70,8 +70,9 @@ type Detect struct {
 	tokens  *opensearch.Tokens
 	pulse   pulse
 
-	mu     sync.Mutex
-	memory *memory // of the dispatcher, between two lease terms
+	mu        sync.Mutex
+	memory    *memory           // of the dispatcher, between two lease terms
+	unmatched map[string]string // by stream: what was said of a pattern that matches nothing
 }
 
 // New returns the role's steps; it checks the config and that every stream's cluster and mapping are there.
@@ -92,6 +93,7 @@ func New(parts Parts) (*Detect, error) {
 	d := &Detect{
 		Parts: parts, streams: map[string]Stream{}, cursors: opensearch.NewCursors(parts.State),
 		ledger: opensearch.NewLedger(parts.State), tokens: opensearch.NewTokens(parts.State, burst, perHour, parts.Now), pulse: pulse{now: parts.Now},
+		unmatched: map[string]string{},
 	}
 	for _, stream := range parts.Config.Streams {
 		if _, err := d.cluster(stream); err != nil {

@@ -94,7 +94,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		shardBack:  gauge("sallyport_stream_shard_rewinds", "How often a shard was read again because its history changed, since the stream's first start.", "stream", "index", "shard"),
 		missing:    gauge("sallyport_stream_missing_shards", "Shards without a started primary.", "stream", "slot"),
 		closed:     gauge("sallyport_stream_closed_shards", "Shards of closed indices that were not read to their end; the watermark stands until they are opened or deleted.", "stream", "slot"),
-		unseen:     gauge("sallyport_stream_unseen_patterns", "Parts of the stream's index pattern that match no open index; the watermark stands meanwhile.", "stream", "slot"),
+		unseen:     gauge("sallyport_stream_unseen_patterns", "Parts of the stream's index pattern that match no open index, alias or data stream and are refused; the watermark stands meanwhile.", "stream", "slot"),
 		watermark:  gauge("sallyport_stream_watermark_timestamp_seconds", "All that was acknowledged before this time has been evaluated.", "stream", "slot"),
 		matches:    counter("sallyport_stream_matches_total", "Matches of rules that only feed correlations, new among the matches.", "stream"),
 		fired:      counter("sallyport_correlate_fired_total", "Firings of a correlation that were written, those that only feed others included.", "rule"),

@@ -40,6 +40,7 @@ func (k shardKey) slotOf(slots int) int {
 type tail struct {
 	client  *opensearch.Client
 	pattern string
+	ours    bool // what Sallyport itself writes is read
 	owns    func(shardKey) bool
 	page    int
 	lag     int
@@ -147,6 +148,9 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 	if len(shards) > 0 && len(indices) == 0 {
 		return look, opensearch.ErrIncomplete
 	}
+	if err := opensearch.RefuseOwn(t.pattern, indices); err != nil && !t.ours {
+		return look, err
+	}
 	missing := 0
 	for _, index := range indices {
 		look.indices[index.UUID] = index
@@ -168,7 +172,7 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 		return look, err
 	}
 	for _, part := range unseen {
-		t.stalls.add(part, -1, "no open index matches")
+		t.stalls.add(part, -1, "refused: it matches no open index, alias or data stream")
 	}
 	look.complete = missing == 0 && len(unseen) == 0
 	t.count.missing(missing)
