@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 
@@ -81,6 +82,7 @@ type sighting struct {
 	at       time.Time
 	shards   map[shardKey]opensearch.Shard
 	indices  map[string]opensearch.Index // open and closed, by UUID
+	missing  map[string]int              // shards without a started primary, by UUID of their index
 	complete bool
 }
 
@@ -151,20 +153,18 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 	if err := opensearch.RefuseOwn(t.pattern, indices); err != nil && !t.ours {
 		return look, err
 	}
-	missing := 0
 	for _, index := range indices {
 		look.indices[index.UUID] = index
-		if !index.Closed {
-			missing += index.Shards
-		}
 	}
 	for _, shard := range shards {
-		if index := look.indices[shard.UUID]; shard.Number < index.Shards && !index.Closed {
-			missing--
-		}
 		if t.owns(keyOf(shard)) {
 			look.shards[keyOf(shard)] = shard
 		}
+	}
+	look.missing = missingPrimaries(shards, look.indices)
+	missing := 0
+	for _, of := range look.missing {
+		missing += of
 	}
 	t.missPrimaries(look)
 	unseen, err := t.client.Unseen(ctx, t.pattern, indices)
@@ -178,6 +178,23 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 	t.count.missing(missing)
 	t.count.unseen(unseen)
 	return look, nil
+}
+
+// missingPrimaries counts, by index, the shards of open indices that have no started primary; what misses none is not in it.
+func missingPrimaries(shards []opensearch.Shard, indices map[string]opensearch.Index) map[string]int {
+	missing := map[string]int{}
+	for uuid, index := range indices {
+		if !index.Closed {
+			missing[uuid] = index.Shards
+		}
+	}
+	for _, shard := range shards {
+		if index := indices[shard.UUID]; shard.Number < index.Shards && !index.Closed {
+			missing[shard.UUID]--
+		}
+	}
+	maps.DeleteFunc(missing, func(_ string, of int) bool { return of == 0 })
+	return missing
 }
 
 // position finds where reading a shard goes on. A shard that was never seen begins at its beginning; so does one whose
