@@ -62,7 +62,7 @@ func (d *daemon) rules(ctx context.Context, metrics *detect.Metrics) (*rules.Liv
 		for _, fault := range report.Refused {
 			d.log.Error("rule refused: what its file held before stays in use", "fault", fault.Error())
 		}
-		metrics.Rules(library.Len(), len(report.Refused))
+		metrics.Rules(library, len(report.Refused))
 		d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings), "replaced", len(report.Replaced))
 	}
 	if tell(live.Library(), report); live.Library().Len() == 0 {

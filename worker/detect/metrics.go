@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/rules"
 )
 
 // Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream, sallyport_dispatch,
@@ -119,10 +120,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	return m
 }
 
-// Rules tells how many rules are in use, and how many were refused when they were last read.
-func (m *Metrics) Rules(loaded, refused int) {
-	m.rules.Set(float64(loaded))
+// Rules tells which rules are in use, and how many were refused when they were last read. The faults of those that have an
+// expression, which alone fails on what an event holds, are shown from 0 on: see begin.
+func (m *Metrics) Rules(used *rules.Library, refused int) {
+	m.rules.Set(float64(used.Len()))
 	m.refused.Set(float64(refused))
+	for _, rule := range used.Native() {
+		m.ruleFaults.WithLabelValues(rule.ID)
+	}
 }
 
 // begin shows a stream's counters from 0 on: Prometheus sees no increase in a counter that appears with its first event,
