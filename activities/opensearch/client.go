@@ -38,7 +38,8 @@ const (
 
 // Client is one cluster. It repeats nothing by itself: whether a repeated request is harmless, only its caller knows.
 type Client struct {
-	search *opensearchgo.Client
+	search  *opensearchgo.Client
+	address string
 }
 
 // Open returns a client for the cluster that c names; it resolves the password and reads certificate files, but sends
@@ -67,7 +68,7 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("opensearch: client refuses the config") // its own error can show the address with what is in it
 	}
-	return &Client{search: search}, nil
+	return &Client{search: search, address: c.URL}, nil
 }
 
 // call sends body (JSON or NDJSON, may be nil) and decodes a 2xx answer into out (may be nil). Any other status is a

@@ -78,6 +78,54 @@ func (c *Client) opens(ctx context.Context, part string) (bool, error) {
 	return slices.ContainsFunc(indices, func(i Index) bool { return !i.Closed }), err
 }
 
+// UnmatchedError says which parts of a stream's pattern match no open index, alias or data stream of a cluster.
+type UnmatchedError struct {
+	Parts   []string
+	Cluster string // its address
+}
+
+// Unmatched is what Unseen found of this cluster, for people; nothing is nil.
+func (c *Client) Unmatched(unseen []string) error {
+	if len(unseen) == 0 {
+		return nil
+	}
+	return &UnmatchedError{unseen, c.address}
+}
+
+// Error implements error.
+func (e *UnmatchedError) Error() string {
+	return fmt.Sprintf("refused: pattern %s matches no open index, alias or data stream of %s", strings.Join(e.Parts, ","), e.Cluster)
+}
+
+// Mend says what an operator does about it.
+func (e *UnmatchedError) Mend() string {
+	return "correct the stream's index, or open what is closed; where nothing was written yet, leave it: it is read from its beginning as soon as it is there"
+}
+
+// OwnError says that a stream's pattern reaches, through an alias, an index that Sallyport writes: what is detected would be
+// read as events.
+type OwnError struct{ Pattern, Index string }
+
+// Error implements error.
+func (e *OwnError) Error() string {
+	return fmt.Sprintf("refused: pattern %s reaches %s, which is Sallyport's own", e.Pattern, e.Index)
+}
+
+// Mend says what an operator does about it.
+func (e *OwnError) Mend() string {
+	return "name the event indices alone, or take ours out of the alias"
+}
+
+// RefuseOwn is an *OwnError if one of a pattern's indices is ours. The inbox holds events and is none.
+func RefuseOwn(pattern string, indices []Index) error {
+	for _, index := range indices {
+		if strings.HasPrefix(index.Name, "sallyport-") && index.Name != InboxIndex {
+			return &OwnError{pattern, index.Name}
+		}
+	}
+	return nil
+}
+
 // Created tells when each open index of pattern was created, by the index's UUID.
 func (c *Client) Created(ctx context.Context, pattern string) (map[string]time.Time, error) {
 	indices, err := c.Indices(ctx, pattern)

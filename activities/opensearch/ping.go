@@ -43,19 +43,14 @@ func (c *Client) Ping(ctx context.Context) (Info, error) {
 }
 
 // CheckStream tries, without changing anything, each request that reading a stream makes, and returns what is wrong: one
-// error per missing privilege or empty pattern.
+// error per missing privilege, and one for a pattern that matches nothing or an index of ours.
 func (c *Client) CheckStream(ctx context.Context, pattern string) (faults []error) {
 	shards, err := c.Primaries(ctx, pattern)
 	if err != nil {
 		return []error{err} // without statistics nothing of a stream can be read
 	}
-	indices, err := c.Indices(ctx, pattern)
-	if err != nil {
+	if err := c.checkPattern(ctx, pattern); err != nil {
 		faults = append(faults, err)
-	} else if unseen, err := c.Unseen(ctx, pattern, indices); err != nil {
-		faults = append(faults, err)
-	} else if len(unseen) > 0 {
-		faults = append(faults, fmt.Errorf("no index matches %s: nothing is watched there (mend the pattern, or take it out)", strings.Join(unseen, ", ")))
 	}
 	if len(shards) == 0 {
 		return faults
@@ -68,6 +63,22 @@ func (c *Client) CheckStream(ctx context.Context, pattern string) (faults []erro
 		faults = append(faults, err)
 	}
 	return faults
+}
+
+// checkPattern says what is wrong with what a pattern matches now.
+func (c *Client) checkPattern(ctx context.Context, pattern string) error {
+	indices, err := c.Indices(ctx, pattern)
+	if err == nil {
+		err = RefuseOwn(pattern, indices)
+	}
+	if err != nil {
+		return err
+	}
+	unseen, err := c.Unseen(ctx, pattern, indices)
+	if err != nil {
+		return err
+	}
+	return c.Unmatched(unseen)
 }
 
 // nobody is an id that no document has: a change of it needs the privilege and changes nothing.

@@ -132,7 +132,7 @@ func (c *Client) readPage(ctx context.Context, s Shard, after, upto int64, size 
 		"query": map[string]any{"bool": map[string]any{"filter": append([]any{
 			map[string]any{"range": map[string]any{"_seq_no": map[string]int64{"gt": after, "lte": upto}}},
 		}, more...)}},
-		"sort": []any{map[string]string{"_seq_no": "asc"}},
+		"sort": []any{map[string]any{"_seq_no": map[string]string{"order": "asc", "unmapped_type": "long"}}}, // in an index without a mapping
 	})
 	if err != nil {
 		return nil, err

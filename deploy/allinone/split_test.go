@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -98,8 +99,9 @@ func askedBy(t *testing.T, dir, role string) (names []string) {
 	return names
 }
 
-// worker runs sallyport-worker until the test ends, and returns when it is ready.
-func (o *chatOffice) worker(file string) {
+// worker runs sallyport-worker until stop, as a supervisor stops it, or the test's end, and returns when it is ready: where
+// it listens.
+func (o *chatOffice) worker(file string) (address string, stop func()) {
 	o.t.Helper()
 	command := exec.CommandContext(o.t.Context(), filepath.Join(programs(o.t, workerProgram), workerProgram), "--config", file) //nolint:gosec // this program
 	command.Env, command.Dir = append(os.Environ(), programVariable+"=1"), o.t.TempDir()
@@ -113,18 +115,19 @@ func (o *chatOffice) worker(file string) {
 	if err := command.Start(); err != nil {
 		o.t.Fatal(err)
 	}
-	o.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		err := command.Wait()
 		if text, _ := os.ReadFile(logs.Name()); command.ProcessState.ExitCode() != 0 || o.t.Failed() {
 			o.t.Errorf("%s ended: %v; it logged:\n%s", filepath.Base(file), err, tail(string(text), 20))
 		}
 	})
+	o.t.Cleanup(stop)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	address := regexp.MustCompile(`(?m)^listen: (.*)$`).FindStringSubmatch(string(text))[1]
+	address = regexp.MustCompile(`(?m)^listen: (.*)$`).FindStringSubmatch(string(text))[1]
 	o.await(filepath.Base(file)+" is ready", func() bool {
 		req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, "http://"+address+"/readyz", nil)
 		if err != nil {
@@ -137,4 +140,5 @@ func (o *chatOffice) worker(file string) {
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+	return address, stop
 }

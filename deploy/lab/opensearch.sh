@@ -169,7 +169,7 @@ Y
 
 configure() { # node
   local c=$DIR/conf-$1 p; p=$(node_port "$1")
-  rm -rf "$c"; cp -r "$DIST/config" "$c"; mkdir -p "$DIR/data-$1" "$DIR/logs-$1" "$DIR/tmp-$1"
+  rm -rf "$c"; cp -r "$DIST/config" "$c"; mkdir -p "$DIR/data-$1" "$DIR/logs-$1" "$DIR/tmp-$1" "$DIR/snapshots"
   {
     echo "cluster.name: sallyport-$NAME"
     echo "node.name: $1"
@@ -178,6 +178,7 @@ configure() { # node
     echo "transport.port: $((p + 100))"
     echo "path.data: $DIR/data-$1"
     echo "path.logs: $DIR/logs-$1"
+    echo "path.repo: $DIR/snapshots"
     echo "cluster.routing.allocation.disk.threshold_enabled: false"
     if [ "$NODES" = 1 ]; then
       echo "discovery.type: single-node"
@@ -202,7 +203,7 @@ configure() { # node
       echo "plugins.security.audit.type: noop"
     fi
   } >"$c/opensearch.yml"
-  own "$c" "$DIR/data-$1" "$DIR/logs-$1" "$DIR/tmp-$1"
+  own "$c" "$DIR/data-$1" "$DIR/logs-$1" "$DIR/tmp-$1" "$DIR/snapshots"
 }
 
 req() { # path [node]: GET with the lab's own credentials
@@ -242,6 +243,7 @@ write_env() {
     {
       echo "SALLYPORT_OPENSEARCH_URL=$1"
       echo "SALLYPORT_OPENSEARCH_VERSION=$VERSION"
+      echo "SALLYPORT_OPENSEARCH_SNAPSHOTS=$DIR/snapshots"
       [ "$SECURITY" = 0 ] || { echo "SALLYPORT_OPENSEARCH_CA=$DIR/certs/ca.pem"; cat "$DIR/passwords"; }
     } >"$DIR/env"
   )

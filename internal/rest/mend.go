@@ -13,8 +13,8 @@ import (
 // compare is how an operator makes sure that a fingerprint is the peer's, and not that of somebody in between.
 const compare = "compare it on the peer itself with what `openssl x509 -in CERTIFICATE -noout -fingerprint -sha256` prints"
 
-// Mend says in one sentence how to mend a failure of TLS or of the way there, or "" if err is none. at is where the
-// peer's settings stand in the config, as "systems.misp"; the keys to set are below it.
+// Mend says in one sentence how to mend a failure of TLS or of the way there, or one that says so itself by a method Mend;
+// "" if err is none. at is where the peer's settings stand in the config, as "systems.misp"; the keys to set are below it.
 func Mend(err error, at string) string {
 	key := func(name string) string { return strings.TrimPrefix(at+"."+name, ".") }
 	var unknown x509.UnknownAuthorityError
@@ -35,7 +35,16 @@ func Mend(err error, at string) string {
 	case err == nil:
 		return ""
 	}
+	if known, is := errors.AsType[mender](err); is {
+		return known.Mend()
+	}
 	return mendByText(err, key)
+}
+
+// mender is an error that knows what an operator does about it.
+type mender interface {
+	error
+	Mend() string
 }
 
 // mendByText is for what the standard library has no type for.

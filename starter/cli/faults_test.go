@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 )
 
 // TestEachFaultOfAConfig loads one bad file per fault. A line "# want: " says what must be told, "# unwanted: " what never.
@@ -39,6 +42,27 @@ func TestEachFaultOfAConfig(t *testing.T) {
 				t.Errorf("%d faults are told, %d wanted:\n%s", lines, wanted, told)
 			}
 		})
+	}
+}
+
+// TestCheckRefusesAStreamOfNothing: check ends with 1 and names the stream, its pattern, the cluster and the mend; a stream
+// whose index is there is right.
+func TestCheckRefusesAStreamOfNothing(t *testing.T) {
+	server := opensearchtest.NewServer(t)
+	server.CreateIndex("web-1", 1, time.Time{})
+	file := filepath.Join(t.TempDir(), "sallyport.yaml")
+	text := "opensearch: {url: \"" + server.URL + "\"}\nstreams:\n  - {name: web, index: \"web-*\", mapping: ecs}\n  - {name: dns, index: \"web-*,dns-*\", mapping: ecs}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, told := call("check", "--config", file, "stream web"); code != 0 {
+		t.Errorf("exit %d: %s%s", code, out, told)
+	}
+	code, out, told := call("check", "--config", file, "stream web", "stream dns")
+	for _, want := range []string{"WRONG  stream dns   refused: pattern dns-* matches no open index, alias or data stream of " + server.URL, "correct the stream's index", "ok     stream web"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, want 1 and %q in\n%s%s", code, want, out, told)
+		}
 	}
 }
 

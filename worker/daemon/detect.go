@@ -44,6 +44,7 @@ func (d *daemon) startDetect(ctx context.Context) error {
 		return err
 	}
 	d.health.ask(steps.Readers)
+	steps.Load(ctx)
 	options := worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: d.config.Detect.Slots() + 1 + spareTerms}
 	return d.worker(activities.DetectQueue, options, func(w worker.Worker) {
 		activities.Bind(w, activities.ReadSlot, steps.ReadSlot)
@@ -61,7 +62,7 @@ func (d *daemon) rules(ctx context.Context, metrics *detect.Metrics) (*rules.Liv
 		for _, fault := range report.Refused {
 			d.log.Error("rule refused: what its file held before stays in use", "fault", fault.Error())
 		}
-		metrics.Rules(library.Len(), len(report.Refused))
+		metrics.Rules(library, len(report.Refused))
 		d.log.Info("rules loaded", "rules", library.Len(), "refused", len(report.Refused), "warnings", len(report.Warnings), "replaced", len(report.Replaced))
 	}
 	if tell(live.Library(), report); live.Library().Len() == 0 {

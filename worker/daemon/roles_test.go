@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -85,13 +86,13 @@ keys: {gateway_public: "%[12]s"}
 	return file
 }
 
-// started runs a worker until the test ends, and returns when it is ready.
-func started(t *testing.T, c daemon.Config) {
+// started runs a worker until the test ends, and returns when it is ready. It logs to log.
+func started(t *testing.T, c daemon.Config, log io.Writer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- daemon.Run(ctx, c, daemon.Options{Log: slog.New(slog.DiscardHandler), Ready: func() { close(ready) }})
+		ended <- daemon.Run(ctx, c, daemon.Options{Log: slog.New(slog.NewTextHandler(log, nil)), Ready: func() { close(ready) }})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -121,11 +122,34 @@ func TestRoleResolvesOnlyItsSecrets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			started(t, c)
+			started(t, c, io.Discard)
 			if got := v.asked(t); !slices.Equal(got, want) {
 				t.Errorf("resolved %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// A stream whose pattern matches nothing is refused by name while the worker loads, which is ready all the same.
+func TestAStreamOfNothingIsRefusedAtLoad(t *testing.T) {
+	c, err := daemon.LoadConfig(houseFile(t, daemon.RoleDetect, newVault(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	started(t, c, log)
+	said, err := os.ReadFile(log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `level=ERROR msg="stream refused: it is asked for again, the others are read" stream=wazuh cluster=clusters.indexer ` +
+		`error="refused: pattern wazuh-alerts-4.x-* matches no open index, alias or data stream of ` + c.OpenSearch.URL + `" mend="correct the stream's index`
+	if !strings.Contains(string(said), want) {
+		t.Errorf("the log has no %s:\n%s", want, said)
 	}
 }
 

@@ -104,6 +104,9 @@ func (s Stream) fromTime() (from time.Time, ok bool) {
 	return time.Time{}, false
 }
 
+// longestName is how many bytes OpenSearch lets an index's name have.
+const longestName = 255
+
 // indexFault refuses patterns that can't be watched: our own indices would feed detections back into the ledger.
 func indexFault(pattern string) config.Fault {
 	fault := config.Fault{Field: "index"}
@@ -117,6 +120,8 @@ func indexFault(pattern string) config.Fault {
 			fault.Problem, fault.Mend = fmt.Sprintf("%q can match no index: their names have no capitals", part), "write it in small letters"
 		case strings.HasPrefix(part, "-") || strings.HasPrefix(part, "_"):
 			fault.Problem, fault.Mend = fmt.Sprintf("%q is no index pattern", pattern), "name what is watched, exclusions are not known here"
+		case strings.HasPrefix(part, "+") || part == "." || part == ".." || len(part) > longestName:
+			fault.Problem, fault.Mend = fmt.Sprintf("%q can match no index: none may be named so", part), "write one such as wazuh-alerts-4.x-*"
 		case strings.Contains(part, ":"):
 			fault.Problem, fault.Mend = fmt.Sprintf("%q names another cluster", part), "statistics don't cross clusters: set cluster and read it there"
 		case strings.HasPrefix(part, "sallyport-") || wild && strings.HasPrefix("sallyport-", head):

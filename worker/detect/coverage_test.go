@@ -103,7 +103,7 @@ func TestCoverageNamesWhatHoldsIt(t *testing.T) {
 		"no index": {func(b *bench) func() {
 			b.server.DeleteIndex("ev-3")
 			return func() { b.put("ev-3", "again", 1) }
-		}, "ev-3", -1, "no open index matches"},
+		}, "ev-3", -1, "refused: it matches no open index"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

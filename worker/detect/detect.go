@@ -2,9 +2,9 @@
 //
 // Reading order: tail.go, look.go and read.go (one shard after the other, nothing skipped), watermark.go, slot.go (a lease term of a
 // stream's slot), seed.go (where it begins), match.go (an event becomes detections), loss.go, coverage.go (how a stream
-// stands, from unread.go, stall.go, past.go and lateness.go), then dispatch.go (the ledger becomes incidents) with
-// correlate.go and firing.go (detections become more), deliver.go, shape.go and overload.go. evaluate.go does to the past
-// what reader and dispatcher do, and writes nothing; risk.go explains an entity's risk.
+// stands, from unread.go, stall.go, past.go and lateness.go), load.go (which streams are refused), then dispatch.go (the
+// ledger becomes incidents) with correlate.go and firing.go (detections become more), deliver.go, shape.go and overload.go.
+// evaluate.go does to the past what reader and dispatcher do, and writes nothing; risk.go explains an entity's risk.
 package detect
 
 import (
@@ -72,8 +72,9 @@ type Detect struct {
 	tokens  *opensearch.Tokens
 	pulse   pulse
 
-	mu     sync.Mutex
-	memory *memory // of the dispatcher, between two lease terms
+	mu        sync.Mutex
+	memory    *memory           // of the dispatcher, between two lease terms
+	unmatched map[string]string // by stream: what was said of a pattern that matches nothing
 }
 
 // New returns the role's steps; it checks the config and that every stream's cluster and mapping are there.
@@ -94,6 +95,7 @@ func New(parts Parts) (*Detect, error) {
 	d := &Detect{
 		Parts: parts, streams: map[string]Stream{}, cursors: opensearch.NewCursors(parts.State),
 		ledger: opensearch.NewLedger(parts.State), tokens: opensearch.NewTokens(parts.State, burst, perHour, parts.Now), pulse: pulse{now: parts.Now},
+		unmatched: map[string]string{},
 	}
 	for _, stream := range parts.Config.Streams {
 		if _, err := d.cluster(stream); err != nil {

@@ -63,7 +63,7 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 	gather(positions, held.Shards, 1, 0)
 	nothing := func(int) {}
 	p.tail = &tail{
-		client: d.State, pattern: opensearch.CorrelatedPattern, page: ledgerPage, lag: 0, now: d.Now, log: d.Log.With("reader", dispatcherReader),
+		client: d.State, pattern: opensearch.CorrelatedPattern, ours: true, page: ledgerPage, lag: 0, now: d.Now, log: d.Log.With("reader", dispatcherReader),
 		owns: func(shardKey) bool { return true }, sink: p.take, save: p.saveCursor,
 		gone: func(context.Context, *opensearch.Position) error { return nil },
 		count: counts{

@@ -17,7 +17,7 @@ import (
 )
 
 // administer sends a request as an administrator does.
-func (b *bench) administer(method, path string, body any) {
+func (b *bench) administer(method, path string, body any) (answer []byte) {
 	b.Helper()
 	var sent io.Reader
 	if body != nil {
@@ -37,9 +37,11 @@ func (b *bench) administer(method, path string, body any) {
 		b.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if text, _ := io.ReadAll(resp.Body); resp.StatusCode >= 300 {
-		b.Fatalf("%s %s: %s %s", method, path, resp.Status, text)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= 300 {
+		b.Fatalf("%s %s: %s %s %v", method, path, resp.Status, text, err)
 	}
+	return text
 }
 
 // TestFailOverBetweenStatsAndSearch makes another copy the primary right after its checkpoint was read.

@@ -29,6 +29,7 @@ type sighting struct {
 	took     time.Duration
 	shards   map[shardKey]opensearch.Shard
 	indices  map[string]opensearch.Index // open and closed, by UUID
+	missing  map[string]int              // shards without a started primary, by UUID of their index
 	complete bool
 }
 
@@ -107,20 +108,21 @@ func (t *tail) lookAtAll(ctx context.Context) (sighting, error) {
 	if len(shards) > 0 && len(indices) == 0 {
 		return look, opensearch.ErrIncomplete
 	}
-	missing := 0
+	if err := opensearch.RefuseOwn(t.pattern, indices); err != nil && !t.ours {
+		return look, err
+	}
 	for _, index := range indices {
 		look.indices[index.UUID] = index
-		if !index.Closed {
-			missing += index.Shards
-		}
 	}
 	for _, shard := range shards {
-		if index := look.indices[shard.UUID]; shard.Number < index.Shards && !index.Closed {
-			missing--
-		}
 		if t.owns(keyOf(shard)) {
 			look.shards[keyOf(shard)] = shard
 		}
+	}
+	look.missing = missingPrimaries(shards, look.indices)
+	missing := 0
+	for _, of := range look.missing {
+		missing += of
 	}
 	t.missPrimaries(look)
 	unseen, err := t.client.Unseen(ctx, t.pattern, indices)
@@ -128,10 +130,27 @@ func (t *tail) lookAtAll(ctx context.Context) (sighting, error) {
 		return look, err
 	}
 	for _, part := range unseen {
-		t.stalls.add(part, -1, "no open index matches")
+		t.stalls.add(part, -1, "refused: it matches no open index, alias or data stream")
 	}
 	look.complete = missing == 0 && len(unseen) == 0
 	t.count.missing(missing)
 	t.count.unseen(unseen)
 	return look, nil
+}
+
+// missingPrimaries counts, by index, the shards of open indices that have no started primary; what misses none is not in it.
+func missingPrimaries(shards []opensearch.Shard, indices map[string]opensearch.Index) map[string]int {
+	missing := map[string]int{}
+	for uuid, index := range indices {
+		if !index.Closed {
+			missing[uuid] = index.Shards
+		}
+	}
+	for _, shard := range shards {
+		if index := indices[shard.UUID]; shard.Number < index.Shards && !index.Closed {
+			missing[shard.UUID]--
+		}
+	}
+	maps.DeleteFunc(missing, func(_ string, of int) bool { return of == 0 })
+	return missing
 }

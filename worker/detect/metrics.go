@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/rules"
 )
 
 // Metrics are what a reader and the dispatcher export. All names begin with sallyport_stream, sallyport_dispatch,
@@ -94,7 +95,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		shardBack:  gauge("sallyport_stream_shard_rewinds", "How often a shard was read again because its history changed, since the stream's first start.", "stream", "index", "shard"),
 		missing:    gauge("sallyport_stream_missing_shards", "Shards without a started primary.", "stream", "slot"),
 		closed:     gauge("sallyport_stream_closed_shards", "Shards of closed indices that were not read to their end; the watermark stands until they are opened or deleted.", "stream", "slot"),
-		unseen:     gauge("sallyport_stream_unseen_patterns", "Parts of the stream's index pattern that match no open index; the watermark stands meanwhile.", "stream", "slot"),
+		unseen:     gauge("sallyport_stream_unseen_patterns", "Parts of the stream's index pattern that match no open index, alias or data stream and are refused; the watermark stands meanwhile.", "stream", "slot"),
 		watermark:  gauge("sallyport_stream_watermark_timestamp_seconds", "All that was acknowledged before this time has been evaluated.", "stream", "slot"),
 		matches:    counter("sallyport_stream_matches_total", "Matches of rules that only feed correlations, new among the matches.", "stream"),
 		fired:      counter("sallyport_correlate_fired_total", "Firings of a correlation that were written, those that only feed others included.", "rule"),
@@ -119,10 +120,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	return m
 }
 
-// Rules tells how many rules are in use, and how many were refused when they were last read.
-func (m *Metrics) Rules(loaded, refused int) {
-	m.rules.Set(float64(loaded))
+// Rules tells which rules are in use, and how many were refused when they were last read. The faults of those that have an
+// expression, which alone fails on what an event holds, are shown from 0 on: see begin.
+func (m *Metrics) Rules(used *rules.Library, refused int) {
+	m.rules.Set(float64(used.Len()))
 	m.refused.Set(float64(refused))
+	for _, rule := range used.Native() {
+		m.ruleFaults.WithLabelValues(rule.ID)
+	}
 }
 
 // begin shows a stream's counters from 0 on: Prometheus sees no increase in a counter that appears with its first event,

@@ -65,10 +65,7 @@ func (d *Detect) Readers() map[string]error {
 
 // beats notes how a poll of the slot went; one that saw no index is no good one.
 func (s *slot) beats(err error) {
-	if s.unseen != "" {
-		err = errors.Join(err, fmt.Errorf("no index matches %s", s.unseen))
-	}
-	s.d.pulse.note(slotName(s.stream.Name, s.number), err)
+	s.d.pulse.note(slotName(s.stream.Name, s.number), errors.Join(err, s.unseen))
 }
 
 // slotName is how a slot is told to people.

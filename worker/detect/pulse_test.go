@@ -22,7 +22,7 @@ func TestReadersFail(t *testing.T) {
 		"the cursor can't be loaded": func(b *bench) func() {
 			return b.server.Inject(opensearchtest.Fault{Operation: "doc", Status: http.StatusServiceUnavailable})
 		},
-		"there is no index": func(b *bench) func() {
+		"its pattern is refused": func(b *bench) func() {
 			b.server.DeleteIndex("ev-1")
 			return func() { b.put("ev-1", "b", 1) }
 		},

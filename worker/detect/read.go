@@ -24,6 +24,10 @@ const (
 // errMoved says that a shard's primary changed while a hole was being checked; the next poll sees the new one.
 var errMoved = errors.New("primary moved while a hole was being checked")
 
+// errBesideRed says that a hole can't be proved yet. The server refreshes an index as a whole: it waits a minute for a
+// shard that has no primary, and nobody would be read meanwhile.
+var errBesideRed = errors.New("a hole can't be checked while another shard of the index has no started primary")
+
 // pace is how hard one shard may be asked.
 type pace struct {
 	size   int
@@ -120,6 +124,9 @@ func (t *tail) readShard(ctx context.Context, s opensearch.Shard, target int64) 
 func (t *tail) prove(ctx context.Context, s opensearch.Shard, target int64, position *opensearch.Position, pace *pace) (shown bool, err error) {
 	if pace.shown >= target {
 		return true, t.stillPrimary(ctx, s)
+	}
+	if t.seen[len(t.seen)-1].missing[s.UUID] > 0 {
+		return false, errBesideRed
 	}
 	if err := t.client.Refresh(ctx, s.Index); err != nil {
 		return false, err

@@ -35,7 +35,8 @@ type bench struct {
 	registry  *prometheus.Registry
 	metrics   *detect.Metrics
 	matcher   detect.Matcher
-	log       io.Writer // of the reader
+	log       io.Writer                     // of the reader
+	clusters  map[string]*opensearch.Client // that streams name
 	now       func() time.Time
 }
 
@@ -70,7 +71,7 @@ func (b *bench) stream(change ...func(*detect.Stream)) detect.Stream {
 func (b *bench) detect(config detect.Config) *detect.Detect {
 	b.Helper()
 	d, err := detect.New(detect.Parts{
-		Config: config, State: b.client, Now: b.now, Signaller: b.signaller, Metrics: b.metrics,
+		Config: config, State: b.client, Clusters: b.clusters, Now: b.now, Signaller: b.signaller, Metrics: b.metrics,
 		Log:     slog.New(slog.NewTextHandler(b.log, nil)),
 		Matcher: func(detect.Stream) (detect.Matcher, error) { return b.matcher, nil },
 	})
@@ -82,9 +83,14 @@ func (b *bench) detect(config detect.Config) *detect.Detect {
 
 // read keeps slots of a stream read, as the stream's workflow does, until stop is called; stop returns when they have.
 func (b *bench) read(stream detect.Stream) (stop func()) {
+	b.Helper()
+	return b.readBy(b.detect(detect.Config{Streams: []detect.Stream{stream}}), stream)
+}
+
+// readBy is read by a role that is there already.
+func (b *bench) readBy(d *detect.Detect, stream detect.Stream) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	var running sync.WaitGroup
-	d := b.detect(detect.Config{Streams: []detect.Stream{stream}})
 	for slot := range max(1, stream.Slots) {
 		running.Go(func() {
 			for ctx.Err() == nil {

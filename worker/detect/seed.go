@@ -51,6 +51,11 @@ func baseline(ctx context.Context, client *opensearch.Client, stream Stream, tim
 	}
 	from, timed := stream.fromTime()
 	older := map[string]bool{} // by index, as far as it was asked
+	if timed {
+		if older, err = unasked(ctx, client, stream.Index, shards); err != nil {
+			return nil, err
+		}
+	}
 	positions := make([]opensearch.Position, len(shards))
 	for i, s := range shards {
 		positions[i] = opensearch.Position{
@@ -69,6 +74,23 @@ func baseline(ctx context.Context, client *opensearch.Client, stream Stream, tim
 		}
 	}
 	return positions, nil
+}
+
+// unasked are the indices that can't say now how old they are, since a shard has no primary: none of them counts as older.
+func unasked(ctx context.Context, client *opensearch.Client, pattern string, shards []opensearch.Shard) (map[string]bool, error) {
+	indices, err := client.Indices(ctx, pattern)
+	if err != nil {
+		return nil, err
+	}
+	byUUID := map[string]opensearch.Index{}
+	for _, index := range indices {
+		byUUID[index.UUID] = index
+	}
+	older := map[string]bool{}
+	for uuid := range missingPrimaries(shards, byUUID) {
+		older[byUUID[uuid].Name] = false
+	}
+	return older, nil
 }
 
 // allOlder reports whether an index holds no event of from or later, proved by its date fields. The checkpoints were read

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities"
@@ -23,7 +22,7 @@ type slot struct {
 	matcher Matcher
 	held    opensearch.Held
 	term    activities.SlotTerm
-	unseen  string // parts of the pattern that match no index
+	unseen  error // parts of the pattern match nothing
 
 	sampled time.Time // since when events that can't be read are named
 	named   int       // how many were, since
@@ -123,14 +122,6 @@ func (s *slot) run(ctx context.Context) error {
 	return s.store(ctx) // so that the next term begins here
 }
 
-// sayUnseen tells, when it changes, what of the pattern matches no index.
-func (s *slot) sayUnseen(parts string) {
-	if parts != s.unseen && parts != "" {
-		s.log.Error("no index matches: nothing is watched there, and the watermark stands", "pattern", parts)
-	}
-	s.unseen = parts
-}
-
 // forget takes this slot's gauges away: another worker may read it from now on, and says how it stands.
 func (s *slot) forget() {
 	for _, position := range s.positions {
@@ -218,7 +209,8 @@ func (s *slot) counts() counts {
 		closed:    func(n int) { m.closed.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(n)) },
 		unseen: func(parts []string) {
 			m.unseen.WithLabelValues(name, strconv.Itoa(s.number)).Set(float64(len(parts)))
-			s.sayUnseen(strings.Join(parts, ","))
+			s.unseen = s.client.Unmatched(parts)
+			s.d.sayUnmatched(s.stream, s.unseen)
 		},
 		stalled: func(now, over []opensearch.Stall) {
 			for _, one := range over {

@@ -88,7 +88,8 @@ func (t *tail) tellStalls() {
 func (t *tail) refused(ctx context.Context, err error) error {
 	t.stalls.add(t.pattern, -1, err.Error())
 	t.tellStalls()
-	if _, answered := errors.AsType[*opensearch.Fault](err); !answered || !t.dirty {
+	_, answered := errors.AsType[*opensearch.Fault](err)
+	if _, own := errors.AsType[*opensearch.OwnError](err); !answered && !own || !t.dirty {
 		return nil
 	}
 	return t.store(ctx)

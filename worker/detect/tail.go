@@ -40,6 +40,7 @@ func (k shardKey) slotOf(slots int) int {
 type tail struct {
 	client  *opensearch.Client
 	pattern string
+	ours    bool // what Sallyport itself writes is read
 	owns    func(shardKey) bool
 	page    int
 	lag     int

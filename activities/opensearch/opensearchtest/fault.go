@@ -187,8 +187,14 @@ func (s Shard) ChangeHistory() {
 	s.do(func(_ *index, sh *shard) { sh.history = s.c.identity("history"); sh.term++; sh.node++ })
 }
 
-// Missing takes the primary away (red), or gives it back.
-func (s Shard) Missing(missing bool) { s.do(func(_ *index, sh *shard) { sh.missing = missing }) }
+// Missing takes the primary away (red), or gives it back: a shard that is recovered shows all that it has.
+func (s Shard) Missing(missing bool) {
+	s.do(func(_ *index, sh *shard) {
+		if sh.missing = missing; !missing {
+			sh.refresh()
+		}
+	})
+}
 
 // BadRefresh makes each refresh fail on this shard, or mends that.
 func (s Shard) BadRefresh(failing bool) { s.do(func(_ *index, sh *shard) { sh.badly = failing }) }

@@ -50,8 +50,8 @@ func (r Role) Without(action string) Role {
 	return less
 }
 
-// RealSecure returns the server that SALLYPORT_SECURE_OPENSEARCH_URL names. Without it the test is skipped by name; where
-// CI is set it fails. When the test ends, what Sallyport keeps on it is deleted.
+// RealSecure returns the server that SALLYPORT_SECURE_OPENSEARCH_URL names, which this test has to itself until its end.
+// Without it the test is skipped by name; where CI is set it fails. When the test ends, what Sallyport keeps on it is deleted.
 func RealSecure(tb testing.TB) *Secure {
 	tb.Helper()
 	of := func(name string) string { return os.Getenv("SALLYPORT_SECURE_OPENSEARCH_" + name) }
@@ -66,6 +66,7 @@ func RealSecure(tb testing.TB) *Secure {
 		tb.Fatal(err)
 	}
 	s.http = &http.Client{Transport: transport, Timeout: time.Minute}
+	haveAlone(tb, s.URL)
 	s.clear(tb)
 	tb.Cleanup(func() { s.clear(tb) })
 	return s
@@ -104,6 +105,20 @@ func (s *Secure) Do(tb testing.TB, method, path string, body any) []byte {
 		tb.Fatalf("%s %s: %d %s %v", method, path, resp.StatusCode, text, err)
 	}
 	return text
+}
+
+// KeyPair are the files of a certificate that the server's CA signed, and of its key: "node" is the server's own, "admin"
+// one of a client that it knows by its name.
+func (s *Secure) KeyPair(tb testing.TB, name string) (cert, key string) {
+	tb.Helper()
+	dir := filepath.Dir(s.Trust.CA)
+	cert, key = filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
+	for _, file := range []string{cert, key} {
+		if _, err := os.Stat(file); err != nil {
+			tb.Fatalf("the lab has made no certificate: %v", err)
+		}
+	}
+	return cert, key
 }
 
 // SetRole changes what a user of Grant may do.

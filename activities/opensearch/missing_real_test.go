@@ -1,0 +1,106 @@
+package opensearch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
+)
+
+// TestAnswersThatMissAShard: on a real server one of an index's two shards has no primary. It answers 503 where it is asked
+// for everything or nothing, and 200 without a failure to statistics, counts and a page of a shard that there is not: each
+// is an error of ours or shows that the shard is not there, never a smaller result.
+func TestAnswersThatMissAShard(t *testing.T) {
+	address, prefix := opensearchtest.Real(t)
+	c, ctx, index := open(t, address), t.Context(), prefix+"half"
+	settings := `{"settings": {"number_of_shards": 2, "number_of_replicas": 0, "index.routing.allocation.total_shards_per_node": 1}}`
+	administer(t, http.MethodPut, address+"/"+index+"?wait_for_active_shards=0", settings)
+	var shards []opensearch.Shard
+	for end := time.Now().Add(time.Minute); len(shards) == 0 && time.Now().Before(end); <-time.After(50 * time.Millisecond) {
+		var err error
+		if shards, err = c.Primaries(ctx, index); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if indices, err := c.Indices(ctx, index); err != nil || len(shards) != 1 || len(indices) != 1 || indices[0].Shards != 2 {
+		t.Fatalf("%d of 2 shards have a primary, want 1; indices %+v, %v", len(shards), indices, err)
+	}
+	there, red, never := shards[0], shards[0], shards[0]
+	red.Number, never.Number = 1-there.Number, 7
+	if _, err := c.ReadPage(ctx, there, -1, 10, 10); err != nil {
+		t.Errorf("a page of the shard that is there, in which nothing was ever written: %v", err)
+	}
+	var fault *opensearch.Fault
+	if _, err := c.ReadPage(ctx, red, -1, 10, 10); !errors.As(err, &fault) || fault.Status != http.StatusServiceUnavailable {
+		t.Errorf("a page of the red shard: %v, want status 503", err)
+	}
+	if _, err := c.ReadPage(ctx, never, -1, 10, 10); !errors.Is(err, opensearch.ErrIncomplete) {
+		t.Errorf("a page of a shard that there is not: %v, want an incomplete answer", err)
+	}
+	var all opensearch.Result
+	if err := c.Search(ctx, index, map[string]any{"size": 1}, &all); err == nil {
+		t.Error("a search over both shards answers as if it had asked both")
+	}
+	if _, err := c.Count(ctx, index, nil); !errors.Is(err, opensearch.ErrIncomplete) {
+		t.Errorf("a count over both shards: %v, want an incomplete answer", err)
+	}
+}
+
+// TestASearchThatRunsOutOfTime: under the shortest timeout that a real server has for every search it gives a whole page or
+// an error, since it is asked for nothing or all: a page of what was found until then, timed_out, comes from the stand-in
+// alone. The server reads its clock five times a second, so that only some searches run out of time.
+func TestASearchThatRunsOutOfTime(t *testing.T) {
+	address, prefix := opensearchtest.Real(t)
+	c, ctx, index := open(t, address), t.Context(), prefix+"1"
+	const documents = 3000
+	var docs []opensearch.NewDocument
+	for i := range documents {
+		docs = append(docs, opensearch.NewDocument{Index: index, ID: fmt.Sprint(i), Doc: note{"some words", i}})
+	}
+	if _, err := c.CreateAll(ctx, docs); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Refresh(ctx, index); err != nil {
+		t.Fatal(err)
+	}
+	shard := only(t, c, index)
+	set := func(timeout string) {
+		administer(t, http.MethodPut, address+"/_cluster/settings", `{"transient": {"search.default_search_timeout": `+timeout+`}}`)
+	}
+	t.Cleanup(func() { set("null") })
+	set(`"1ms"`)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		page, err := c.ReadPage(ctx, shard, -1, documents-1, documents)
+		var fault *opensearch.Fault
+		if errors.As(err, &fault) && fault.Status == http.StatusInternalServerError && fault.Cause == "query_phase_execution_exception" {
+			return
+		}
+		if err != nil || len(page) != documents {
+			t.Fatalf("%d of %d documents, %v: neither a whole page nor the error that time is exceeded", len(page), documents, err)
+		}
+	}
+	t.Error("no search ran out of time in a minute")
+}
+
+// administer sends a request as an administrator does.
+func administer(t *testing.T, method, address, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = resp.Body.Close(); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: status %d", method, address, resp.StatusCode)
+	}
+}
