@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -53,8 +54,7 @@ type Seen struct {
 }
 
 func (l *loader) readMappings(source fs.FS) {
-	names, _ := fs.Glob(source, "mappings/*.yaml")
-	for _, name := range names {
+	for _, name := range filesIn(source, "mappings") {
 		made := &Mapping{}
 		if !l.readStrict(source, name, maxRule, made) {
 			continue
@@ -75,10 +75,9 @@ func (l *loader) readMappings(source fs.FS) {
 }
 
 func (l *loader) readLists(source fs.FS) {
-	names, _ := fs.Glob(source, "lists/*.yaml")
-	for _, name := range names {
+	for _, name := range filesIn(source, "lists") {
 		var values []string
-		list := strings.TrimSuffix(strings.TrimPrefix(name, "lists/"), ".yaml")
+		list := strings.TrimSuffix(path.Base(name), path.Ext(name))
 		if !l.readStrict(source, name, maxList, &values) {
 			l.lostLists = append(l.lostLists, list)
 			continue
