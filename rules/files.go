@@ -10,6 +10,12 @@ import (
 // notRules are the folders of a source that hold something else.
 var notRules = []string{"plans", "policies", "hunts", "mappings", "lists", "pipelines", "suppressions", "regression_data"}
 
+// filesIn are the YAML files of one of a source's folders, *.yaml and *.yml.
+func filesIn(source fs.FS, folder string) []string {
+	names, _ := fs.Glob(source, folder+"/*.y*ml") // the pattern is a good one
+	return names
+}
+
 // RuleFile is a file in which rules may be.
 type RuleFile struct {
 	Name string // as faults call it

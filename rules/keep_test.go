@@ -32,3 +32,26 @@ func TestABrokenListOrMappingKeepsWhatItHeld(t *testing.T) {
 		t.Errorf("%v, %v; want both rules", matches, err)
 	}
 }
+
+// TestEitherEndingOfYAMLIsRead: a list or a suppression that is passed over for its name changes what rules find.
+func TestEitherEndingOfYAMLIsRead(t *testing.T) {
+	source := fstest.MapFS{
+		"mappings/home.yml":    {Data: []byte("id: home\nfields: {who: {path: user, type: string}}\n")},
+		"lists/admins.yml":     {Data: []byte("- root\n")},
+		"suppressions/lab.yml": {Data: []byte("- {id: lab, reason: a lab, until: 2999-01-01, rules: [r]}\n")},
+		"pipelines/names.yml":  {Data: []byte("name: names\ntransformations:\n- {type: field_name_mapping, mapping: {User: user}}\n")},
+		"r.yml":                {Data: []byte("title: R\nid: r\nlogsource: {product: home}\ndetection: {s: {User|expand: '%admins%'}, condition: s}\n")},
+	}
+	library, report := Load(source)
+	if len(report.Refused)+len(report.Warnings) > 0 {
+		t.Fatal(report)
+	}
+	matcher, err := library.For("home")
+	if err != nil {
+		t.Fatal(err)
+	}
+	matches, err := matcher.Match([]byte(`{"user":"root"}`))
+	if err != nil || len(matches) != 1 || matches[0].Quiet == nil {
+		t.Errorf("%+v, %v", matches, err)
+	}
+}

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"io/fs"
+	"maps"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -52,19 +54,18 @@ type Seen struct {
 }
 
 func (l *loader) readMappings(source fs.FS) {
-	names, _ := fs.Glob(source, "mappings/*.yaml")
-	for _, name := range names {
+	for _, name := range filesIn(source, "mappings") {
 		made := &Mapping{}
 		if !l.readStrict(source, name, maxRule, made) {
 			continue
 		}
-		if wrong := made.check(); wrong != "" {
-			l.refuse(nameIn(source, name), 1, wrong, "declare it under fields, with a type string, int, float, bool or list")
+		if wrong, word, mend := made.check(); wrong != "" {
+			l.refuseAt(nameIn(source, name), wordPlace(source, name, "", word), wrong, mend)
 			continue
 		}
 		if made.Sigma != nil {
 			if wrong, key := made.Sigma.check(); wrong != "" {
-				l.refuseAt(nameIn(source, name), sigmaPlace(source, name, key), wrong, "correct it below sigma:")
+				l.refuseAt(nameIn(source, name), wordPlace(source, name, "sigma", key), wrong, "correct it below sigma:")
 				continue
 			}
 		}
@@ -74,10 +75,9 @@ func (l *loader) readMappings(source fs.FS) {
 }
 
 func (l *loader) readLists(source fs.FS) {
-	names, _ := fs.Glob(source, "lists/*.yaml")
-	for _, name := range names {
+	for _, name := range filesIn(source, "lists") {
 		var values []string
-		list := strings.TrimSuffix(strings.TrimPrefix(name, "lists/"), ".yaml")
+		list := strings.TrimSuffix(path.Base(name), path.Ext(name))
 		if !l.readStrict(source, name, maxList, &values) {
 			l.lostLists = append(l.lostLists, list)
 			continue
@@ -88,13 +88,16 @@ func (l *loader) readLists(source fs.FS) {
 
 var types = map[string]any{"string": "", "int": 0, "float": 0.0, "bool": false, "list": []string{}}
 
-func (m *Mapping) check() string {
+// check says what is wrong, at which word of the file, and how it is mended.
+func (m *Mapping) check() (wrong, word, mend string) {
+	const typed = "a type string, int, float, bool or list"
 	if m.ID == "" {
-		return "the mapping has no id"
+		return "the mapping has no id", "", "add id:"
 	}
-	for name, field := range m.Fields {
-		if types[field.Type] == nil || field.Path == "" {
-			return name + " has no path or an unknown type " + field.Type
+	names := slices.Sorted(maps.Keys(m.Fields))
+	for _, name := range names {
+		if field := m.Fields[name]; types[field.Type] == nil || field.Path == "" {
+			return name + " has no path or an unknown type " + field.Type, name, "give it a path, and " + typed
 		}
 	}
 	used := slices.Concat(m.Asset.Name, m.Asset.AgentID, m.Asset.Address, m.Time, m.Techniques, m.CVEs, m.Summary)
@@ -106,10 +109,10 @@ func (m *Mapping) check() string {
 	}
 	for _, name := range used {
 		if _, ok := m.Fields[name]; !ok {
-			return name + " is used and not declared"
+			return name + " is used and not declared", name, nearest("declare it under fields, with "+typed, name, names)
 		}
 	}
-	return ""
+	return "", "", ""
 }
 
 // values are a field's texts, without empty ones and Windows' "-".

@@ -12,23 +12,20 @@ import (
 // readPipelines reads a source's processing pipelines. One that is refused changes no rule; a later source's takes the
 // place of an earlier one's of the same file name.
 func (l *loader) readPipelines(source fs.FS) {
-	for _, pattern := range []string{"pipelines/*.yaml", "pipelines/*.yml"} {
-		names, _ := fs.Glob(source, pattern)
-		for _, name := range names {
-			file := nameIn(source, name)
-			text, ok := l.read(source, name, maxRule)
-			if !ok {
-				l.lostPipes = append(l.lostPipes, file)
-				continue
-			}
-			made, faults := pipeline.Read(file, text)
-			if l.report.Refused = append(l.report.Refused, faults...); len(faults) > 0 {
-				l.lostPipes = append(l.lostPipes, file)
-				continue
-			}
-			l.library.pipes = slices.DeleteFunc(l.library.pipes, func(p *pipeline.Pipeline) bool { return path.Base(p.File) == path.Base(name) })
-			l.library.pipes = append(l.library.pipes, made)
+	for _, name := range filesIn(source, "pipelines") {
+		file := nameIn(source, name)
+		text, ok := l.read(source, name, maxRule)
+		if !ok {
+			l.lostPipes = append(l.lostPipes, file)
+			continue
 		}
+		made, faults := pipeline.Read(file, text)
+		if l.report.Refused = append(l.report.Refused, faults...); len(faults) > 0 {
+			l.lostPipes = append(l.lostPipes, file)
+			continue
+		}
+		l.library.pipes = slices.DeleteFunc(l.library.pipes, func(p *pipeline.Pipeline) bool { return path.Base(p.File) == path.Base(name) })
+		l.library.pipes = append(l.library.pipes, made)
 	}
 }
 

@@ -31,10 +31,9 @@ func (s *Suppression) Holds(now time.Time) bool { return s != nil && now.Before(
 // Over is when it ends.
 func (s *Suppression) Over() time.Time { return s.over }
 
-// readSuppressions reads suppressions/*.yaml of a source; a later source's replaces an earlier one's of the same id.
+// readSuppressions reads the suppressions of a source; a later source's replaces an earlier one's of the same id.
 func (l *loader) readSuppressions(source fs.FS) {
-	names, _ := fs.Glob(source, "suppressions/*.yaml")
-	for _, name := range names {
+	for _, name := range filesIn(source, "suppressions") {
 		var read []*Suppression
 		if !l.readStrict(source, name, maxList, &read) {
 			continue

@@ -57,8 +57,7 @@ type sigmaRule struct {
 
 // Load reads the rules of all sources (*.yaml and *.yml at any depth); a later source's rule replaces an earlier one's of
 // the same id, and of two in one source the second is refused. Mappings and lists are the shipped ones with the sources'
-// mappings/*.yaml and lists/*.yaml over them; Sigma rules of all sources go through pipelines/*.yaml (or .yml) of all
-// sources first. A refused rule leaves the others loaded.
+// mappings and lists over them; Sigma rules of all sources go through the pipelines of all sources first. A refused rule leaves the others loaded.
 func Load(sources ...fs.FS) (*Library, *Report) { return load(nil, sources...) }
 
 // LoadAmong is Load for sources that come among others: it takes these others' mappings, lists and pipelines, and none of

@@ -146,8 +146,8 @@ func (l *Library) Told(product, category, service string) bool {
 	})
 }
 
-// sigmaPlace is where a key of a mapping's part sigma stands.
-func sigmaPlace(source fs.FS, name, key string) document.Place {
+// wordPlace is where a word first stands in a mapping, as a key or a value below one of its top keys; "" is the whole.
+func wordPlace(source fs.FS, name, under, word string) document.Place {
 	text, err := readFile(source, name, maxRule)
 	if err != nil {
 		return document.Place{Line: 1}
@@ -156,11 +156,30 @@ func sigmaPlace(source fs.FS, name, key string) document.Place {
 	if err != nil || len(trees) == 0 {
 		return document.Place{Line: 1}
 	}
-	part := trees[0].Child("sigma")
-	for i, at := range part.Keys {
-		if at.Text == key {
-			return part.Keys[i].Place
-		}
+	part := trees[0]
+	if under != "" {
+		part = part.Child(under)
+	}
+	if found := findWord(part, word); found != nil {
+		return found.Place
 	}
 	return part.Place
+}
+
+// findWord is the first node of that text, keys before values; nil if there is none.
+func findWord(in *document.Node, word string) *document.Node {
+	for _, key := range in.Keys {
+		if key.Text == word {
+			return key
+		}
+	}
+	for _, kid := range in.Kids {
+		if kid.Text == word && len(kid.Kids) == 0 {
+			return kid
+		}
+		if found := findWord(kid, word); found != nil {
+			return found
+		}
+	}
+	return nil
 }

@@ -98,10 +98,13 @@ func TestMappingsThatCannotBeAreRefusedWithTheirLine(t *testing.T) {
 		"a place with many dots":  {head + "sigma:\n  fields:\n    Image: a.b.c.d.e.f.g.h.i.j\n", 5},
 		"channels of nobody":      {head + "sigma:\n  channels: solaris\n", 5},
 		"an unknown key":          {head + "sigma:\n  field: {Image: a}\n", 5},
-		"a use of what is not":    {head + "time: [b]\n", 1},
+		"a use of what is not":    {head + "time: [b]\n", 4},
+		"an entity of nothing":    {head + "entity:\n  - {family: host, field: aa}\n", 5},
+		"an unknown type":         {head + "  b: {path: b, type: text}\n", 4},
+		"no id":                   {"fields:\n  a: {path: a, type: string}\n", 1},
 	} {
 		_, report := Load(fstest.MapFS{"mappings/mine.yaml": {Data: []byte(c.text)}})
-		if len(report.Refused) != 1 || report.Refused[0].Line != c.line || report.Refused[0].Mend == "" {
+		if len(report.Refused) != 1 || report.Refused[0].Line != c.line || report.Refused[0].Column == 0 || report.Refused[0].Mend == "" {
 			t.Errorf("%s: %v, want line %d", name, report.Refused, c.line)
 		}
 	}

@@ -18,6 +18,7 @@ type Tested struct {
 	Near              bool   // an event that the rule rightly passes over, and that comes near it
 	Skipped           string // why the event could not be tried, "" if it was
 	Err               error  // why the rule failed on it
+	Elsewhere         string // why a Sigma rule is not tried on it: it is another log source's; "" if the rule is
 }
 
 // Wrong reports whether it came out otherwise than the rule says.
@@ -58,8 +59,8 @@ func Test(source fs.FS) *Trial {
 		t.native(rule)
 	}
 	events := t.eventsOfSigma()
-	for _, rule := range library.sigma {
-		t.sigma(rule, events[place{rule.File, rule.Line}])
+	for i, rule := range library.sigma {
+		t.sigma(len(library.native)+i, rule, events[place{rule.File, rule.Line}])
 	}
 	for _, c := range library.Correlations {
 		t.correlation(c)
@@ -95,19 +96,35 @@ func (t *trial) native(rule *Native) {
 	t.made.Rules = append(t.made.Rules, proved)
 }
 
-func (t *trial) sigma(rule sigmaRule, events sigmaEvents) {
+func (t *trial) sigma(number int, rule sigmaRule, events sigmaEvents) {
 	proved := Proved{Rule: rule.ID, Title: rule.Title, File: rule.File}
 	for _, sample := range events.samples {
 		tested := Tested{Rule: rule.ID, File: rule.File, Event: sample.Name, Want: sample.Match}
 		t.try(t.matcher, &tested, sample.Event, func(root map[string]any) bool {
 			return rule.Near(sigma.NewEvent(root, newShape(root, t.library.shapes, "").lookup))
 		})
+		if tested.Wrong() && tested.Err == nil && tested.Want {
+			tested.Elsewhere = t.elsewhere(number, sample.Event)
+		}
 		t.add(&proved, tested)
 	}
 	for _, recorded := range events.recorded {
 		t.add(&proved, t.recorded(rule, recorded))
 	}
 	t.made.Rules = append(t.made.Rules, proved)
+}
+
+// elsewhere says why a rule is not tried on an event, "" if it is.
+func (t *trial) elsewhere(number int, event any) string {
+	source, err := json.Marshal(event)
+	if err != nil {
+		return ""
+	}
+	made, err := t.matcher.Explain(source, RuleRef{number: number})
+	if err != nil || made.Applies {
+		return ""
+	}
+	return fmt.Sprintf("the rule is for %s, and the event is of log source %s", made.Wants, strings.TrimRight(made.Event.Class, "/"))
 }
 
 func (t *trial) add(proved *Proved, tested Tested) {

@@ -70,13 +70,13 @@ type Observable struct {
 	Field string `yaml:"field" json:"field"`
 }
 
-// Load reads the hunts of all sources (hunts/*.yaml); a later source's hunt replaces an earlier one's of the same id. It
+// Load reads the hunts of all sources (hunts/*.yaml and *.yml); a later source's hunt replaces an earlier one's of the same id. It
 // returns those that can be used, by id, and all faults of the others at once, each with file, line and mend.
 func Load(sources ...fs.FS) ([]Hunt, error) {
 	byID := map[string]Hunt{}
 	var faults []error
 	for _, files := range sources {
-		names, err := fs.Glob(files, "hunts/*.yaml")
+		names, err := fs.Glob(files, "hunts/*.y*ml")
 		if err != nil {
 			return nil, err
 		}

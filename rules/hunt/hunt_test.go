@@ -102,7 +102,7 @@ func TestOneBadHuntDoesNotHideTheOthers(t *testing.T) {
 // A later source's hunt wins; its baseline goes on as long as what it looks at is the same.
 func TestLaterSourceWins(t *testing.T) {
 	calmer := strings.Replace(good, "level: medium", "level: low", 1)
-	hunts, err := hunt.Load(source(good), source(calmer))
+	hunts, err := hunt.Load(source(good), fstest.MapFS{"hunts/mine.yml": {Data: []byte(calmer)}})
 	if err != nil || len(hunts) != 1 || hunts[0].Level != "low" {
 		t.Fatalf("hunts %+v, %v", hunts, err)
 	}

@@ -86,13 +86,13 @@ var systems = map[string][]string{
 // modes are the modes that a step may propose.
 var modes = []soar.Mode{soar.Suggest, soar.Ask, soar.Hold, soar.Auto}
 
-// Load reads the plans of all sources (plans/*.yaml); a later source's plan replaces an earlier one's of the same id.
+// Load reads the plans of all sources (plans/*.yaml and *.yml); a later source's plan replaces an earlier one's of the same id.
 // It reports all faults at once, each with file and line, and returns plans in the order in which they are tried.
 func Load(sources ...fs.FS) ([]Plan, error) {
 	byID := map[string]Plan{}
 	var faults []error
 	for _, files := range sources {
-		names, err := fs.Glob(files, "plans/*.yaml")
+		names, err := fs.Glob(files, "plans/*.y*ml")
 		if err != nil {
 			return nil, err
 		}

@@ -89,7 +89,7 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 
 func TestALaterSourceReplaces(t *testing.T) {
 	shipped := fstest.MapFS{"plans/block.yaml": {Data: []byte(good)}, "plans/z.yaml": {Data: []byte(strings.Replace(good, "id: block", "id: z\norder: 10", 1))}}
-	own := fstest.MapFS{"plans/mine.yaml": {Data: []byte(strings.Replace(good, "Block it", "My own", 1))}}
+	own := fstest.MapFS{"plans/mine.yml": {Data: []byte(strings.Replace(good, "Block it", "My own", 1))}}
 	plans, err := plan.Load(shipped, own)
 	if err != nil || len(plans) != 2 {
 		t.Fatalf("%d plans, %v", len(plans), err)

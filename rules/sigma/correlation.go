@@ -3,6 +3,7 @@ package sigma
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -103,7 +104,7 @@ func span(tree *document.Node, key string) (time.Duration, error) {
 	number, err := strconv.Atoi(read[1])
 	made := time.Duration(number) * units[read[2]]
 	if least := key == "timespan"; err != nil || made < 0 || made/units[read[2]] != time.Duration(number) || least && made == 0 || made > maxSpan {
-		return 0, &fault{at, "the " + key + " " + read[0] + " is out of bounds", "use a shorter one"}
+		return 0, &fault{at, "the " + key + " " + read[0] + " is out of bounds", "use one from 1s to 366d"}
 	}
 	return made, nil
 }
@@ -159,11 +160,13 @@ func (c *Correlation) readCondition(body *document.Node) error {
 			continue
 		}
 		number, err := strconv.ParseFloat(condition.Kids[i].Text, 64)
-		if key.Text == "percentile" && c.Type == "value_percentile" && err == nil && number >= 0 && number <= 100 {
-			c.Percentile = number
+		if key.Text == "percentile" && c.Type == "value_percentile" {
+			if c.Percentile = number; err != nil || number < 0 || number > 100 {
+				return &fault{condition.Kids[i].Place, "the percentile " + condition.Kids[i].Text + " is no number from 0 to 100", "write for example percentile: 95"}
+			}
 			continue
 		}
-		if !slices.Contains(bounds, key.Text) || err != nil {
+		if !slices.Contains(bounds, key.Text) || err != nil || math.IsNaN(number) {
 			return &fault{key.Place, "the condition " + key.Text + " is none of " + strings.Join(bounds, ", ") + " with a number", "write for example gte: 10"}
 		}
 		c.Bounds[key.Text] = number
@@ -177,7 +180,25 @@ func (c *Correlation) readCondition(body *document.Node) error {
 	if len(c.Bounds) == 0 {
 		return &fault{condition.Place, "the condition has no bound", "add one of " + strings.Join(bounds, ", ")}
 	}
+	if c.unmet() {
+		return &fault{condition.Place, "no number meets all bounds of the condition", "correct one of them, or leave it out"}
+	}
 	return nil
+}
+
+// unmet reports whether the bounds exclude one another.
+func (c *Correlation) unmet() bool {
+	low, high := math.Inf(-1), math.Inf(1)
+	for name, bound := range c.Bounds {
+		if name == "gt" || name == "gte" || name == "eq" {
+			low = max(low, bound)
+		}
+		if name == "lt" || name == "lte" || name == "eq" {
+			high = min(high, bound)
+		}
+	}
+	open := func(name string) bool { bound, has := c.Bounds[name]; return has && bound == low }
+	return low > high || low == high && (open("gt") || open("lt") || open("neq"))
 }
 
 // Refer returns the correlations whose rules are all there and that do not wait for themselves, and the faults of the

@@ -83,6 +83,9 @@ func (x *examiner) condition(condition expression, order []string) {
 	default:
 		for _, place := range t.idle(formula, places, column) {
 			text := "the selection " + t.names[place.variable] + " changes nothing in the condition"
+			if named := func(other *clause) bool { return other != place && other.variable == place.variable }; slices.ContainsFunc(places, named) {
+				text = "one of the places where the condition names " + t.names[place.variable] + " changes nothing"
+			}
 			if other := t.covers(place.variable); other != "" {
 				text += ", beside " + other
 			}

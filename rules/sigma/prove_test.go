@@ -127,7 +127,7 @@ func TestWhatADetectionHasOfNoUse(t *testing.T) {
 		"a part that is implied": {"a:\n  f: abc\nb:\n  f|startswith: ab\ncondition: a and b\n", []string{"3:1 no-effect: the selection b changes nothing in the condition, beside a"}},
 		"the same twice":         {"a:\n  f: abc\nb:\n  f: ABC\ncondition: a or b\n", []string{"3:1 no-effect: the selection b changes nothing"}},
 		"a selection named twice": {"a:\n  f: abc\nb:\n  f: xyz\ncondition: a or (a and b)\n", []string{
-			"3:1 no-effect: the selection b changes nothing in the condition", "1:1 no-effect: the selection a changes nothing in the condition",
+			"3:1 no-effect: the selection b changes nothing in the condition", "1:1 no-effect: one of the places where the condition names a changes nothing",
 		}},
 		"values": {"sel:\n  f|contains:\n    - abcd\n    - bc\n    - BC\n    - xabc\ncondition: sel\n", []string{
 			`5:7 repeated-value: "BC" says the same as "bc" in line 4`, `3:7 no-effect: "abcd" is covered by "bc" in line 4; so is one more of the list`,

@@ -64,7 +64,7 @@ func wants(s rules.LogSource) string {
 }
 
 func classified(e rules.EventSource) string {
-	source := "log source " + Printable(e.Class)
+	source := "log source " + Printable(strings.TrimRight(e.Class, "/"))
 	switch e.Class {
 	case "any":
 		source = "log source not told by the event: every Sigma rule is tried"

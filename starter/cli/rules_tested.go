@@ -65,10 +65,8 @@ func sayTrial(out io.Writer, trial *rules.Trial) {
 	events, failed, skipped := map[string]int{}, map[string]bool{}, 0
 	for _, t := range trial.Tested {
 		switch {
-		case t.Wrong() && t.Err != nil:
-			fmt.Fprintf(out, "WRONG  %s: %s: %s\n", Printable(t.Rule), Printable(t.Event), Printable(t.Err.Error()))
 		case t.Wrong():
-			fmt.Fprintf(out, "WRONG  %s: %s: match is %v, want %v\n", Printable(t.Rule), Printable(t.Event), t.Got, t.Want)
+			fmt.Fprintf(out, "WRONG  %s: %s: %s\n", Printable(t.Rule), Printable(t.Event), Printable(whyWrong(t)))
 		case t.Skipped != "":
 			skipped++
 			continue
@@ -182,5 +180,9 @@ func whyWrong(t rules.Tested) string {
 	if t.Err != nil {
 		return t.Err.Error()
 	}
-	return fmt.Sprintf("match is %v, want %v", t.Got, t.Want)
+	why := fmt.Sprintf("match is %v, want %v", t.Got, t.Want)
+	if t.Elsewhere != "" {
+		why += ": " + t.Elsewhere
+	}
+	return why
 }
