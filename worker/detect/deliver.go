@@ -10,20 +10,21 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
-// How incidents are told in one pass. A signal is a round trip to the frontend, so incidents are told side by side, and the
-// news of one of them one after the other.
+// How incidents are told. A signal is a round trip to the frontend, so a few incidents are told side by side, and the news
+// of one of them one after the other. More at once than the server has hands only wait for each other there.
 const (
-	sideBySide   = 16
+	sideBySide   = 4
 	signalAtMost = 10 * time.Second
-	mostNew      = 256 // new incidents of one pass, and so what a kill may cost of the bucket's tokens
+	mostNew      = 256 // new incidents that are planned ahead, and so what a kill may cost of the bucket's tokens
+	mostKnown    = 256 // others
 
 	maxRefusals = 50               // new incidents asked for in vain in one pass
 	holdRefused = time.Minute      // before one of them is asked for again
 	joinAgain   = 10 * time.Second // before an entity without an incident is asked about again for what only joins
 )
 
-// telling is what one incident is to be told in one pass, and what became of it. It is planned and settled by the
-// dispatcher, and sent by a goroutine that touches nothing else.
+// telling is what one incident is to be told, and what became of it. The dispatcher plans and settles it; in between a
+// teller has it, which touches nothing else.
 type telling struct {
 	queue   *queue
 	entity  soar.Entity
@@ -37,131 +38,29 @@ type telling struct {
 	err     error
 }
 
-// refused reports that no incident runs, and that no token was left for one.
-func (t *telling) refused() bool { return t.fresh && !t.start && t.nobody }
-
-// deliver tells the incidents that are due: plan, send side by side, settle. It reports whether more are due that the pass
-// had no time for.
-func (p *dispatcher) deliver(ctx context.Context) (more bool) {
-	due, fresh, more := p.due()
-	tokens, err := p.hand(ctx, due, fresh)
-	if err != nil {
-		p.untold(ctx, err)
-		return false
-	}
-	sent, inTime := p.send(ctx, due)
-	var failed error
-	told := 0
-	for _, t := range sent {
-		if p.settle(t); t.err != nil && failed == nil {
-			failed = t.err
-		}
-		if told += t.told; t.fresh && t.started {
-			tokens--
-		}
-	}
-	p.giveBack(ctx, tokens)
-	if failed != nil {
-		p.untold(ctx, failed)
-		return false
-	}
-	p.sayOverload(ctx)
-	return (more || !inTime) && told > 0
+// tellers send what was planned, and hand it back.
+type tellers struct {
+	work, done chan *telling // with room for all that may be planned, so that nobody waits for the other
+	halt       atomic.Bool   // hands back what is planned as it is: the frontend is busy or down, or the term is over
+	running    sync.WaitGroup
 }
 
-// due plans what each incident is told that may be told now. Fresh are those that need a token; more says that so many of
-// these are due that some are left for the next pass. What was told long ago is forgotten.
-func (p *dispatcher) due() (due []*telling, fresh int, more bool) {
-	now := p.now()
-	for key, q := range p.queues {
-		if q.waiting() == 0 && now.Sub(q.last) > calmAfter {
-			delete(p.queues, key)
-		}
-		if !q.due(now) {
-			continue
-		}
-		t := q.telling()
-		if t.fresh && fresh == mostNew {
-			more = true
-			continue
-		}
-		if t.fresh {
-			fresh++
-		}
-		due = append(due, t)
-	}
-	return due, fresh, more
-}
-
-// hand takes tokens for those that need one, and hands them out as far as they go.
-func (p *dispatcher) hand(ctx context.Context, due []*telling, fresh int) (taken int, err error) {
-	if fresh == 0 {
-		return 0, nil
-	}
-	if taken, err = p.d.tokens.Take(ctx, fresh); err != nil {
-		return 0, err
-	}
-	left := taken
-	for _, t := range due {
-		if t.fresh && left > 0 {
-			t.start = true
-			left--
-		}
-	}
-	return taken, nil
-}
-
-// giveBack returns tokens that started nothing, also when the lease has just ended.
-func (p *dispatcher) giveBack(ctx context.Context, tokens int) {
-	if tokens == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveAtMost)
-	defer cancel()
-	if err := p.d.tokens.GiveBack(ctx, tokens); err != nil {
-		p.log.Warn("tokens of new incidents can't be given back; time will", "tokens", tokens, "error", err)
-	}
-}
-
-// untold says that a pass ended early: the frontend is busy or down, and every other would fail too.
-func (p *dispatcher) untold(ctx context.Context, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	p.d.Metrics.unsignalled.Inc()
-	p.log.Warn("an incident can't be told; it will be told again", "error", err)
-}
-
-// send tells incidents side by side until all are told, one fails, or it is time to read the ledger again. It returns those
-// that were tried.
-func (p *dispatcher) send(ctx context.Context, due []*telling) (sent []*telling, inTime bool) {
-	going, stop := context.WithTimeout(ctx, ledgerPoll)
-	defer stop()
-	var running sync.WaitGroup
-	defer running.Wait()
-	var refusals atomic.Int32
-	free := make(chan struct{}, sideBySide)
-	for _, t := range due {
-		free <- struct{}{}
-		if going.Err() != nil {
-			return sent, false
-		}
-		if t.fresh && !t.start && refusals.Load() >= maxRefusals {
-			<-free
-			continue
-		}
-		sent = append(sent, t)
-		running.Go(func() {
-			defer func() { <-free }()
-			if t.send(ctx, p.d.Signaller); t.err != nil {
-				stop()
-			}
-			if t.refused() {
-				refusals.Add(1)
+func startTellers(ctx context.Context, to Signaller) *tellers {
+	s := &tellers{work: make(chan *telling, mostNew+mostKnown), done: make(chan *telling, mostNew+mostKnown)}
+	for range sideBySide {
+		s.running.Go(func() {
+			for t := range s.work {
+				if !s.halt.Load() {
+					t.send(ctx, to)
+				}
+				if t.err != nil {
+					s.halt.Store(true)
+				}
+				s.done <- t
 			}
 		})
 	}
-	return sent, true
+	return s
 }
 
 // send tells one incident, signal by signal, as long as it takes them.
@@ -193,11 +92,135 @@ func joinIncident(ctx context.Context, to Signaller, news activities.News) (open
 	return to.SignalOpenIncident(ctx, news)
 }
 
+// plan hands the tellers what is due. After a failure it waits until all has come back: every other would fail too.
+func (p *dispatcher) plan(ctx context.Context) {
+	if p.tellers.halt.Load() {
+		if p.out > 0 {
+			return
+		}
+		p.tellers.halt.Store(false)
+	}
+	due, fresh := p.due()
+	if err := p.fill(ctx, fresh); err != nil {
+		p.untold(ctx, err)
+		return
+	}
+	refusals := 0
+	for _, t := range due {
+		switch {
+		case t.fresh && p.purse > 0:
+			p.purse--
+			t.start = true
+		case t.fresh && refusals == maxRefusals:
+			continue
+		case t.fresh:
+			refusals++ // unless it runs, and the dispatcher does not know
+		}
+		p.hand(t)
+	}
+	p.sayOverload(ctx)
+	if p.fresh == 0 {
+		p.giveBack(ctx)
+	}
+}
+
+// due plans what each incident is told that may be told now, as far as there is room; fresh are those that need a token.
+// What was told long ago is forgotten.
+func (p *dispatcher) due() (due []*telling, fresh int) {
+	now := p.now()
+	p.more = false
+	for key, q := range p.queues {
+		if q.waiting() == 0 && now.Sub(q.last) > calmAfter {
+			delete(p.queues, key)
+		}
+		if q.out || !q.due(now) {
+			continue
+		}
+		t := q.telling()
+		if t.fresh && p.fresh+fresh == mostNew || !t.fresh && p.out-p.fresh+len(due)-fresh == mostKnown {
+			p.more = true
+			continue
+		}
+		if t.fresh {
+			fresh++
+		}
+		due = append(due, t)
+	}
+	return due, fresh
+}
+
+func (p *dispatcher) hand(t *telling) {
+	t.queue.out = true
+	p.out++
+	if t.fresh {
+		p.fresh++
+	}
+	p.tellers.work <- t
+}
+
+// fill takes tokens for so many new incidents, if so many are left.
+func (p *dispatcher) fill(ctx context.Context, fresh int) error {
+	if fresh <= p.purse {
+		return nil
+	}
+	taken, err := p.d.tokens.Take(ctx, fresh-p.purse)
+	p.purse += taken
+	return err
+}
+
+// giveBack returns tokens that started nothing, also when the lease has just ended.
+func (p *dispatcher) giveBack(ctx context.Context) {
+	if p.purse == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveAtMost)
+	defer cancel()
+	if err := p.d.tokens.GiveBack(ctx, p.purse); err != nil {
+		p.log.Warn("tokens of new incidents can't be given back", "tokens", p.purse, "error", err)
+		return
+	}
+	p.purse = 0
+}
+
+// hear settles what came back, and what comes back until it is time to look at the ledger again.
+func (p *dispatcher) hear(ctx context.Context, until time.Time) {
+	for len(p.tellers.done) > 0 {
+		p.settle(ctx, <-p.tellers.done)
+	}
+	next := time.NewTimer(time.Until(until))
+	defer next.Stop()
+	for {
+		select {
+		case t := <-p.tellers.done:
+			p.settle(ctx, t)
+		case <-next.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+		if p.more && p.out <= sideBySide && !p.tellers.halt.Load() {
+			p.plan(ctx)
+		}
+	}
+}
+
+// rest ends the tellers: what was not sent waits for the next term.
+func (p *dispatcher) rest(ctx context.Context) {
+	p.tellers.halt.Store(true)
+	close(p.tellers.work)
+	p.tellers.running.Wait()
+	for p.out > 0 {
+		p.settle(ctx, <-p.tellers.done)
+	}
+	p.giveBack(ctx)
+}
+
 // settle forgets what was told. What only joins, and finds no open incident, is done: it stays in the ledger as context,
 // and does not count as news that the incident had. What opens one waits: for a token of the next pass, or a while if none
 // was left in this one.
-func (p *dispatcher) settle(t *telling) {
+func (p *dispatcher) settle(ctx context.Context, t *telling) {
 	q, kind := t.queue, kindJoined
+	p.landed(t)
 	if t.started {
 		kind = kindStarted
 	}
@@ -207,15 +230,28 @@ func (p *dispatcher) settle(t *telling) {
 		p.term.Signals++
 		kind = kindJoined
 	}
-	if !t.nobody {
-		return
-	}
-	q.open = false
-	if next := t.signals[t.told]; !next.opens {
-		p.drop(q, next, kindNothingOpen)
-		q.quiet = p.now().Add(joinAgain)
-	} else if t.refused() {
+	switch {
+	case t.err != nil:
+		p.untold(ctx, t.err)
+	case t.nobody && !t.signals[t.told].opens:
+		p.drop(q, t.signals[t.told], kindNothingOpen)
+		q.open, q.quiet = false, p.now().Add(joinAgain)
+	case t.nobody && t.fresh && !t.start:
 		q.held = p.now().Add(holdRefused)
+	case t.nobody:
+		q.open = false
+	}
+}
+
+// landed takes back a telling, and the token of one that started nothing.
+func (p *dispatcher) landed(t *telling) {
+	t.queue.out = false
+	p.out--
+	if t.fresh {
+		p.fresh--
+	}
+	if t.fresh && t.start && !t.started {
+		p.purse++
 	}
 }
 
@@ -224,4 +260,13 @@ func (p *dispatcher) drop(q *queue, s signal, kind string) {
 	p.total -= len(s.refs)
 	p.dirty = true
 	p.d.Metrics.signals.WithLabelValues(kind).Inc()
+}
+
+// untold says that an incident could not be told.
+func (p *dispatcher) untold(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	p.d.Metrics.unsignalled.Inc()
+	p.log.Warn("incident can't be told; it will be told again", "error", err)
 }

@@ -31,6 +31,12 @@ type dispatcher struct {
 	term   activities.DispatchTerm
 	memory *memory
 	total  int // detections that wait
+
+	tellers *tellers
+	out     int  // incidents that the tellers have
+	fresh   int  // of them, those that open one and that nothing is known to run for
+	purse   int  // tokens taken, and not handed to one of these
+	more    bool // are due than there was room for
 }
 
 // Dispatch carries out activities.Dispatch. The cursor stays before the oldest detection that was not signalled, so that
@@ -77,6 +83,17 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 }
 
 func (p *dispatcher) run(ctx context.Context) error {
+	p.tellers = startTellers(ctx, p.d.Signaller)
+	err := p.watch(ctx)
+	p.rest(ctx)
+	if err != nil || !p.dirty {
+		return err
+	}
+	return p.store(ctx)
+}
+
+// watch reads the ledger and plans who is told what, and again, while the tellers tell it.
+func (p *dispatcher) watch(ctx context.Context) error {
 	for ctx.Err() == nil {
 		looked := time.Now()
 		if p.total < maxWaiting && p.ready(ctx) {
@@ -89,21 +106,18 @@ func (p *dispatcher) run(ctx context.Context) error {
 				p.log.Warn("ledger is not read to its end; the rest goes on", "error", err)
 			}
 		}
-		more := ctx.Err() == nil && p.deliver(ctx)
+		if ctx.Err() == nil {
+			p.plan(ctx)
+		}
 		if p.dirty && p.now().Sub(p.saved) >= saveEvery && ctx.Err() == nil {
 			if err := p.store(ctx); err != nil {
 				return err
 			}
 		}
 		p.d.Metrics.waiting.Set(float64(p.total))
-		if !more {
-			pause(ctx, ledgerPoll-time.Since(looked))
-		}
+		p.hear(ctx, looked.Add(ledgerPoll))
 	}
-	if !p.dirty {
-		return nil
-	}
-	return p.store(ctx)
+	return nil
 }
 
 // take feeds a page of the ledger or the matches to the correlations, and when what fires is written, sorts the ledger's

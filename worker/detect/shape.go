@@ -30,6 +30,7 @@ type queue struct {
 	entity soar.Entity
 	opens  []waitingRef // may start the incident
 	joins  []waitingRef // go to a running one only
+	out    bool         // a teller has some of it
 	open   bool         // it took news, and nothing has said since that no incident runs
 	told   int
 	last   time.Time
