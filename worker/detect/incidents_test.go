@@ -15,6 +15,7 @@ type incidents struct {
 	running map[string]bool
 	told    map[string][]activities.News
 	started int
+	onStart func(*incidents) // called at each start; may be nil
 	down    bool
 }
 
@@ -29,11 +30,15 @@ func (i *incidents) SignalIncident(_ context.Context, news activities.News) (act
 		return activities.None{}, errors.New("frontend is down")
 	}
 	key := activities.IncidentKey(news.Entity)
-	if !i.running[key] {
-		i.running[key] = true
-		i.started++
-	}
 	i.told[key] = append(i.told[key], news)
+	if i.running[key] {
+		return activities.None{}, nil
+	}
+	i.running[key] = true
+	i.started++
+	if i.onStart != nil {
+		i.onStart(i)
+	}
 	return activities.None{}, nil
 }
 
