@@ -15,6 +15,7 @@ type incidents struct {
 	running map[string]bool
 	told    map[string][]activities.News
 	started int
+	onStart func(*incidents) // called at each start; may be nil
 	down    bool
 }
 
@@ -32,6 +33,9 @@ func (i *incidents) SignalIncident(_ context.Context, news activities.News) (ans
 	if answer.Started = !i.running[key]; answer.Started {
 		i.running[key] = true
 		i.started++
+		if i.onStart != nil {
+			i.onStart(i)
+		}
 	}
 	i.told[key] = append(i.told[key], news)
 	return answer, nil
