@@ -113,9 +113,9 @@ func TestCoverageNamesWhatHoldsIt(t *testing.T) {
 				b.server.CreateIndex(index, 2, time.Time{})
 				b.put(index, "a", 10)
 			}
+			began := time.Now() // the poll that meets it may have begun before it is spoiled
 			b.read(stream)
 			b.untilCovered(stream, time.Now())
-			began := time.Now()
 			mend := row.spoil(b)
 			var held detect.Coverage
 			var told detect.ShardCoverage
