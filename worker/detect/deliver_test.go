@@ -138,8 +138,8 @@ func TestNewsKeepTheirOrder(t *testing.T) {
 	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
 	want := map[string][]soar.DetectionRef{}
 	var all []opensearch.Entry
-	for n := range 2500 {
-		for host := range 4 {
+	for n := range 1300 {
+		for host := range 2 {
 			entry := b.entries(fmt.Sprintf("%d-%d", host, n), fmt.Sprintf("host-%d", host), 1)[0]
 			key := activities.IncidentKey(entry.Detection.Entity)
 			want[key] = append(want[key], opensearch.DetectionRefFor(entry.Detection, entry.IndexCreated))
