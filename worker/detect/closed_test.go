@@ -111,7 +111,7 @@ func TestClosedThenDeleted(t *testing.T) {
 	lift()
 	b.until("the end of ev-2 is told", func() bool { return b.counter("sallyport_stream_closed_shards") == 1 })
 	b.server.DeleteIndex("ev-2")
-	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-2/loss/0"]; return there })
+	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-2/loss/0/0"]; return there })
 	if lost := b.counter("sallyport_stream_lost_total"); lost != 10 {
 		t.Errorf("%v operations are lost, want 10", lost)
 	}

@@ -71,7 +71,7 @@ func (d *Detect) newDispatcher(held opensearch.Held) *dispatcher {
 	p.tail = &tail{
 		client: d.State, pattern: opensearch.CorrelatedPattern, ours: true, page: ledgerPage, lag: 0, now: d.Now, log: d.Log.With("reader", dispatcherReader),
 		owns: func(shardKey) bool { return true }, sink: p.take, save: p.saveCursor,
-		gone: func(context.Context, *opensearch.Position) error { return nil },
+		lost: func(context.Context, *opensearch.Position, int64, string) error { return nil },
 		count: counts{
 			holes: nothing, refreshes: nothing, rewinds: nothing, missing: nothing, closed: nothing, failures: d.Metrics.unsignalled.Inc,
 			unseen: func([]string) {}, // there is no ledger before the first detection

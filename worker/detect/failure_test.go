@@ -106,7 +106,7 @@ func TestDeletedBeforeItWasRead(t *testing.T) {
 		})
 		b.administer(http.MethodDelete, "/"+gone, nil)
 		b.until("the loss is in the ledger", func() bool {
-			loss, there := b.ledger()[gone+"/loss/0"]
+			loss, there := b.ledger()[gone+"/loss/0/0"]
 			return there && loss.Opens && loss.Rule.ID == detect.LossRule && strings.Contains(loss.Summary, "25 operations")
 		})
 		b.untilRead(kept, "a", 10)

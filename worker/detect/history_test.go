@@ -74,13 +74,13 @@ func TestDeletedIndex(t *testing.T) {
 	})
 	b.server.DeleteIndex("ev-read")
 	b.server.DeleteIndex("ev-unread")
-	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-unread/loss/0"]; return there })
-	loss := b.ledger()["ev-unread/loss/0"]
+	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-unread/loss/0/0"]; return there })
+	loss := b.ledger()["ev-unread/loss/0/0"]
 	if !loss.Opens || loss.Rule.ID != detect.LossRule || loss.Entity.String() != "stream/events" || !strings.Contains(loss.Summary, "25 operations") {
 		t.Errorf("loss: %+v", loss)
 	}
 	b.until("both positions are dropped", func() bool { return len(b.cursorOf("stream/events/0-of-1").Shards) == 0 })
-	if _, there := b.ledger()["ev-read/loss/0"]; there {
+	if _, there := b.ledger()["ev-read/loss/0/0"]; there {
 		t.Error("an index that was read to its end is no loss")
 	}
 }
@@ -132,7 +132,7 @@ func TestListOfNames(t *testing.T) {
 	b.server.DeleteIndex("ev-db")
 	b.put("ev-web", "when it is gone", 10)
 	b.untilRead("ev-web", "when it is gone", 10)
-	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-db/loss/0"]; return there })
+	b.until("the loss is in the ledger", func() bool { _, there := b.ledger()["ev-db/loss/0/0"]; return there })
 	b.put("ev-later", "a", 10)
 	b.untilRead("ev-later", "a", 10)
 	b.server.DeleteIndex("ev-web")
@@ -141,4 +141,50 @@ func TestListOfNames(t *testing.T) {
 	if lost := b.counter("sallyport_stream_lost_total"); lost != 25 {
 		t.Errorf("%v operations are lost, want the 25 of ev-db", lost)
 	}
+}
+
+// TestHistoryChangeTakesWhatIsUnread makes an empty shard primary before its events were read: a loss is told with their
+// number, once, and what is written afterwards is read. A shard that was read to its end loses nothing.
+func TestHistoryChangeTakesWhatIsUnread(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(b *bench) {
+		read, unread := b.prefix+"read", b.prefix+"unread"
+		for _, index := range []string{read, unread} {
+			b.createIndex(index, 1)
+		}
+		lag := 30
+		stream := b.stream(func(s *detect.Stream) { s.Index, s.Lag, s.Poll = unread, &lag, time.Second }) // half a minute behind
+		others := b.stream(func(s *detect.Stream) { s.Name, s.Index = "others", read })
+		b.put(read, "a", 20)
+		b.put(unread, "a", 25)
+		b.read(others)
+		b.untilRead(read, "a", 20)
+		b.read(stream)
+		b.until("the checkpoint is known", func() bool {
+			shards := b.cursorOf("stream/events/0-of-1").Shards
+			return len(shards) == 1 && shards[0].Known == 24
+		})
+		for _, index := range []string{read, unread} {
+			b.makeEmpty(index)
+		}
+		b.until("the loss is in the ledger", func() bool { _, there := b.ledger()[unread+"/loss/0/0"]; return there })
+		if loss := b.ledger()[unread+"/loss/0/0"]; !loss.Opens || !strings.Contains(loss.Summary, "got another history with 25 operations of shard 0 unread") {
+			t.Errorf("loss: %+v", loss)
+		}
+		b.put(read, "b", 5)
+		b.untilRead(read, "b", 5)
+		if _, there := b.ledger()[read+"/loss/0/0"]; there || b.counter("sallyport_stream_lost_total") != 25 {
+			t.Errorf("%v operations count as lost, want 25", b.counter("sallyport_stream_lost_total"))
+		}
+	})
+}
+
+// makeEmpty makes an empty copy of an index's one shard primary.
+func (b *bench) makeEmpty(index string) {
+	b.Helper()
+	if b.server != nil {
+		b.server.Shard(index, 0).MakeEmpty()
+		return
+	}
+	b.force("allocate_empty_primary", index)
 }

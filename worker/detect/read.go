@@ -43,12 +43,15 @@ type pace struct {
 // something was left by t.behind.
 func (t *tail) readAll(ctx context.Context, look sighting) error {
 	turn := make([]opensearch.Shard, 0, len(look.shards))
+	var errs []error
 	for key, shard := range look.shards {
-		t.position(look, shard)
+		if err := t.position(ctx, look, shard); err != nil {
+			errs = append(errs, fmt.Errorf("%s[%d]: %w", shard.Index, shard.Number, err))
+			continue
+		}
 		t.pace(key).shown = -1
 		turn = append(turn, shard)
 	}
-	var errs []error
 	for len(turn) > 0 && t.now().Sub(look.at) < lookAgain && ctx.Err() == nil {
 		var again []opensearch.Shard
 		for _, shard := range turn {

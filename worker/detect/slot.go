@@ -88,7 +88,7 @@ func (d *Detect) openSlot(ctx context.Context, stream Stream, number int) (*slot
 	s.tail = &tail{
 		client: client, pattern: stream.Index, page: stream.Page, lag: *stream.Lag, now: d.Now, log: d.Log.With("stream", stream.Name, "slot", number),
 		owns: func(key shardKey) bool { return key.slotOf(stream.Slots) == number },
-		sink: s.take, gone: s.lose, save: s.saveCursor, count: s.counts(),
+		sink: s.take, lost: s.lose, save: s.saveCursor, count: s.counts(),
 		positions: positions, paces: map[shardKey]*pace{}, vanished: map[shardKey]bool{}, settled: map[shardKey]bool{}, watermark: s.held.Watermark, saved: d.Now(), tally: s.held.Gone,
 	}
 	s.stalls.resume(s.held.Stalls)

@@ -45,7 +45,7 @@ type tail struct {
 	page    int
 	lag     int
 	sink    func(context.Context, *opensearch.Position, []opensearch.Hit) error
-	gone    func(context.Context, *opensearch.Position) error // an index was deleted; its position is dropped after it
+	lost    func(ctx context.Context, p *opensearch.Position, unread int64, how string) error // what a shard had unread is gone
 	save    func(context.Context) error
 	count   counts
 	log     *slog.Logger
@@ -126,8 +126,8 @@ func (t *tail) store(ctx context.Context) error {
 }
 
 // position finds where reading a shard goes on. A shard that was never seen begins at its beginning; so does one whose
-// history changed, since its sequence numbers mean other operations now.
-func (t *tail) position(look sighting, s opensearch.Shard) *opensearch.Position {
+// history changed.
+func (t *tail) position(ctx context.Context, look sighting, s opensearch.Shard) error {
 	key := keyOf(s)
 	position := t.positions[key]
 	if position == nil {
@@ -139,15 +139,27 @@ func (t *tail) position(look sighting, s opensearch.Shard) *opensearch.Position 
 		position.Created = index.Created
 	}
 	if position.History != s.History {
-		t.log.Warn("history of a shard changed: it is read again from its beginning", "index", s.Index, "shard", s.Number)
-		t.count.rewinds(1)
-		position.Rewinds++
-		position.History, position.Seq, position.Known, position.From = s.History, -1, -1, nil
-		t.pace(key).unread = nil
-		t.dirty = true
+		if err := t.rewind(ctx, position, s); err != nil {
+			return err
+		}
 	}
 	t.learn(position, s.Checkpoint, look.at)
-	return position
+	return nil
+}
+
+// rewind begins a shard anew whose history changed, since its sequence numbers mean other operations now. What was known to
+// be acknowledged in the old one, and lies above all that the new one has, is gone: unread, it is lost.
+func (t *tail) rewind(ctx context.Context, position *opensearch.Position, s opensearch.Shard) error {
+	t.log.Warn("history of a shard changed: it is read again from its beginning", "index", s.Index, "shard", s.Number)
+	if err := t.lost(ctx, position, position.Known-max(position.Seq, s.Checkpoint), "got another history"); err != nil {
+		return err
+	}
+	t.count.rewinds(1)
+	position.Rewinds++
+	position.History, position.Seq, position.Known, position.From = s.History, -1, -1, nil
+	t.pace(keyOf(s)).unread = nil
+	t.dirty = true
+	return nil
 }
 
 // target is the checkpoint that a shard may be read up to: as seen lag polls ago, when the index's own refreshes have

@@ -71,7 +71,7 @@ func (t *tail) settle(ctx context.Context, look sighting) error {
 }
 
 // dropGone finds indices that were deleted: their shards are absent from two whole looks in a row, and the cluster knows the
-// index no more. What they took along unread is reported by gone.
+// index no more. What they took along unread is reported.
 func (t *tail) dropGone(ctx context.Context, look sighting) error {
 	if !look.whole() {
 		return nil
@@ -91,7 +91,7 @@ func (t *tail) dropGone(ctx context.Context, look sighting) error {
 		if _, exists := look.indices[key.uuid]; exists {
 			continue // red or closed: it may come back
 		}
-		if err := t.gone(ctx, position); err != nil {
+		if err := t.lost(ctx, position, position.Known-position.Seq, "was deleted"); err != nil {
 			return err
 		}
 		t.tally = t.tally.Plus(position.Tally)

@@ -187,6 +187,11 @@ func (s Shard) ChangeHistory() {
 	s.do(func(_ *index, sh *shard) { sh.history = s.c.identity("history"); sh.term++; sh.node++ })
 }
 
+// MakeEmpty is what making an empty shard primary does: the history is another one, and all that was acknowledged is gone.
+func (s Shard) MakeEmpty() {
+	s.do(func(_ *index, sh *shard) { *sh = *newShard(sh.number, s.c.identity("history")) })
+}
+
 // Missing takes the primary away (red), or gives it back: a shard that is recovered shows all that it has.
 func (s Shard) Missing(missing bool) {
 	s.do(func(_ *index, sh *shard) {
