@@ -55,3 +55,11 @@ func TestEitherEndingOfYAMLIsRead(t *testing.T) {
 		t.Errorf("%+v, %v", matches, err)
 	}
 }
+
+// TestAPolicyUnderAnotherNameIsRefused: nobody reads it, and who wrote it believes that it holds.
+func TestAPolicyUnderAnotherNameIsRefused(t *testing.T) {
+	_, report := Load(fstest.MapFS{"policies/policy.yml": {Data: []byte("kinds: {}\n")}, "policies/policy.yaml": {Data: []byte("kinds: {}\n")}})
+	if len(report.Refused) != 1 || report.Refused[0].File != "policies/policy.yml" || report.Refused[0].Mend == "" {
+		t.Errorf("%v, want the file of another name", report.Refused)
+	}
+}

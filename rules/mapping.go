@@ -86,6 +86,8 @@ func (l *loader) readLists(source fs.FS) {
 	}
 }
 
+var observableTypes = []string{"ip", "domain", "url", "hash", "file", "user", "host", "mail", "cve"}
+
 var types = map[string]any{"string": "", "int": 0, "float": 0.0, "bool": false, "list": []string{}}
 
 // check says what is wrong, at which word of the file, and how it is mended.
@@ -105,6 +107,9 @@ func (m *Mapping) check() (wrong, word, mend string) {
 		used = append(used, entity.Field)
 	}
 	for _, seen := range m.Observables {
+		if !slices.Contains(observableTypes, seen.Type) {
+			return seen.Type + " is no type of an observable", seen.Type, nearest("write one of "+strings.Join(observableTypes, ", "), seen.Type, observableTypes)
+		}
 		used = append(used, seen.Field)
 	}
 	for _, name := range used {

@@ -8,8 +8,11 @@ import (
 	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
 
-// riskFile says what an entity's detections are worth together.
-const riskFile = "policies/risk.yaml"
+// riskFile says what an entity's detections are worth together; policyFile, who may do how much, is read where plans are made.
+const (
+	riskFile   = "policies/risk.yaml"
+	policyFile = "policies/policy.yaml"
+)
 
 // riskPolicy is the file's form.
 type riskPolicy struct {
@@ -18,6 +21,15 @@ type riskPolicy struct {
 	Threshold float64                `yaml:"threshold"`
 	PerRule   float64                `yaml:"per_rule"`
 	Quiet     string                 `yaml:"quiet"`
+}
+
+// refuseStrays names the files among a source's policies that nobody reads: who wrote one believes that it holds.
+func (l *loader) refuseStrays(source fs.FS) {
+	for _, name := range filesIn(source, "policies") {
+		if name != riskFile && name != policyFile {
+			l.refuse(nameIn(source, name), 1, "no policy is read from a file of this name", "call it "+policyFile+" or "+riskFile)
+		}
+	}
 }
 
 // readRisk reads a source's policy of risk, which replaces the one before.

@@ -119,6 +119,7 @@ func (l *loader) readMeans(source fs.FS) {
 func (l *loader) readData(source fs.FS) {
 	l.readMeans(source)
 	l.readSuppressions(source)
+	l.refuseStrays(source)
 	l.readRisk(source)
 }
 

@@ -100,6 +100,7 @@ func TestMappingsThatCannotBeAreRefusedWithTheirLine(t *testing.T) {
 		"an unknown key":          {head + "sigma:\n  field: {Image: a}\n", 5},
 		"a use of what is not":    {head + "time: [b]\n", 4},
 		"an entity of nothing":    {head + "entity:\n  - {family: host, field: aa}\n", 5},
+		"an unknown observable":   {head + "observables:\n  - {type: ipp, field: a}\n", 5},
 		"an unknown type":         {head + "  b: {path: b, type: text}\n", 4},
 		"no id":                   {"fields:\n  a: {path: a, type: string}\n", 1},
 	} {
