@@ -61,7 +61,8 @@ oracle: ## the whole oracle of the rules, without the race detector, then each f
 	go test -count=1 -timeout 60m -run 'PlainEvaluator|Native|Hostile' ./rules
 	go test -run NONE -fuzz FuzzEngineIsThePlainEvaluator -fuzztime $(or $(FUZZTIME),5m) ./rules/engine
 
-bench: ## in ratios of one run: the detection engine against decoding, a bare scan and its bars; with an OpenSearch (make lab), incident starts against bare ones, and how soon they come
+bench: ## in ratios of one run: the detection engine against decoding, a bare scan and its bars; with an OpenSearch (make lab), the reader against bare searches, incident starts against bare ones, and how soon they come
 	go test -run '^$$' -bench 'Ratio|Allocations|Twice|Load' -benchtime 1x -cpu 1 ./rules
 	go test -run '^$$' -bench TwoGoroutines -benchtime 1x -cpu 2 ./rules
+	go test -run '^$$' -bench 'Reader$$' -benchtime 2x ./worker/detect
 	cd deploy/allinone && CGO_ENABLED=0 go test -v -run '^$$' -bench 'IncidentStarts|SearchableToStarted' -benchtime 2x ./embedded
