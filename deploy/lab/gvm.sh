@@ -163,8 +163,9 @@ counted() { # has the feed been loaded?
 }
 
 do_start() {
-  local began=$SECONDS identity="--userspec=_gvm:_gvm --groups=_gvm,redis"
+  local began identity="--userspec=_gvm:_gvm --groups=_gvm,redis"
   do_install
+  began=$SECONDS
   mount_all
   start_stores
   start_network
