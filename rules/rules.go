@@ -259,17 +259,17 @@ func (l *loader) refuseAt(file string, at document.Place, text, mend string) {
 	l.report.Refused = append(l.report.Refused, Fault{File: file, Line: at.Line, Column: at.Column, Text: text, Mend: mend})
 }
 
-func (l *loader) readRule(from RuleFile) {
-	if isNative(from.Text) {
-		rule, faults := l.parseNative(from.Name, from.Text)
-		l.report.Refused = append(l.report.Refused, faults...)
-		if len(faults) == 0 && l.admit(rule.ID, from.Name, document.Place{Line: max(1, keyLines(from.Text)["id"]), Column: 1}) {
-			rule.says.Rule.Licence = cmp.Or(rule.Licence, l.licences.of(path.Dir(from.Path)))
-			l.native[rule.ID] = rule
-		}
-		return
+func (l *loader) takeNative(from RuleFile) {
+	rule, faults := l.parseNative(from.Name, from.Text)
+	l.report.Refused = append(l.report.Refused, faults...)
+	if len(faults) == 0 && l.admit(rule.ID, from.Name, document.Place{Line: max(1, keyLines(from.Text)["id"]), Column: 1}) {
+		rule.says.Rule.Licence = cmp.Or(rule.Licence, l.licences.of(path.Dir(from.Path)))
+		l.native[rule.ID] = rule
 	}
-	file := sigma.Parse(from.Name, from.Text, l.lists, l.library.Rewrite)
+}
+
+// take takes what a file of Sigma holds.
+func (l *loader) take(from RuleFile, file sigma.File) {
 	l.report.Refused = append(l.report.Refused, file.Refused...)
 	l.report.Warnings = append(l.report.Warnings, file.Warnings...)
 	l.filters = append(l.filters, file.Filters...)
