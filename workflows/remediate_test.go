@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/ansible/ansibletest"
 	"github.com/sallyport-soar/sallyport/internal/soar"
@@ -85,11 +88,12 @@ func TestRemediate(t *testing.T) {
 	}
 }
 
-// weakens installs the old package again once it was upgraded, before the scan that looks has come that far.
+// weakens installs the old package again once it was upgraded, before the workflow hears of that and asks for the scan.
 func (w *world) weakens() {
-	w.at(5*time.Minute, func() { w.office.Scanner.SetPace(200 * time.Millisecond) })
-	w.once(func(h *ansibletest.Host) bool { return h.Completed == 1 }, func(*ansibletest.Host) {
-		w.change(func(h *ansibletest.Host) { h.Packages["vsftpd"].Installed = "2.3.4-1" })
+	w.env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
+		if info.ActivityType.Name == activities.RunPlaybook.Name && w.host().Completed == 1 {
+			w.change(func(h *ansibletest.Host) { h.Packages["vsftpd"].Installed = "2.3.4-1" })
+		}
 	})
 }
 
@@ -107,7 +111,7 @@ func (w *world) cutsOff() {
 func (w *world) once(is func(*ansibletest.Host) bool, do func(*ansibletest.Host)) {
 	file := w.hosts()
 	go func() {
-		for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		for {
 			select {
 			case <-w.t.Context().Done():
 				return

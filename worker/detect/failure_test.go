@@ -91,10 +91,10 @@ func TestDeletedBeforeItWasRead(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(b *bench) {
 		kept, gone := b.prefix+"kept", b.prefix+"gone"
-		late := 20
-		stream := b.stream(func(s *detect.Stream) { s.Lag = &late })
+		late := 30
+		behind, stream := b.stream(func(s *detect.Stream) { s.Lag, s.Poll = &late, time.Second }), b.stream() // half a minute
 		b.put(kept, "a", 10)
-		b.read(stream)
+		stop := b.read(behind)
 		b.put(gone, "a", 25)
 		b.until("the checkpoint is known", func() bool {
 			for _, p := range b.cursorOf("stream/events/0-of-1").Shards {
@@ -109,6 +109,8 @@ func TestDeletedBeforeItWasRead(t *testing.T) {
 			loss, there := b.ledger()[gone+"/loss/0/0"]
 			return there && loss.Opens && loss.Rule.ID == detect.LossRule && strings.Contains(loss.Summary, "25 operations")
 		})
+		stop()
+		b.read(stream)
 		b.untilRead(kept, "a", 10)
 		if met := b.cover(stream, time.Time{}).Met; met.Lost != 25 {
 			b.Errorf("coverage says %d are lost, want 25", met.Lost)

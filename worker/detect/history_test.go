@@ -153,7 +153,7 @@ func TestHistoryChangeTakesWhatIsUnread(t *testing.T) {
 			b.createIndex(index, 1)
 		}
 		lag := 30
-		stream := b.stream(func(s *detect.Stream) { s.Index, s.Lag, s.Poll = unread, &lag, time.Second }) // half a minute behind
+		stream := b.stream(func(s *detect.Stream) { s.Index, s.Lag, s.Poll = unread, &lag, 2*time.Second }) // a minute behind
 		others := b.stream(func(s *detect.Stream) { s.Name, s.Index = "others", read })
 		b.put(read, "a", 20)
 		b.put(unread, "a", 25)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules"
@@ -40,20 +38,14 @@ func TestAnEventThatTakesLongIsNamed(t *testing.T) {
 	b.put("ev-0", "one", 20)
 	var clock atomic.Int64
 	var log bytes.Buffer
-	d, err := detect.New(detect.Parts{
-		Config: detect.Config{Streams: []detect.Stream{b.stream()}}, State: b.client, Signaller: b.signaller, Metrics: b.metrics,
-		Log:     slog.New(slog.NewTextHandler(&log, nil)),
-		Matcher: func(detect.Stream) (detect.Matcher, error) { return lingering{clock: &clock}, nil },
-		Now:     func() time.Time { return time.Now().Add(time.Duration(clock.Load())) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.ReadSlot(t.Context(), activities.SlotRequest{Stream: "events", Slots: 1, Term: time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	if found, counted := len(b.ledger()), b.counter("sallyport_stream_slow_events_total"); found != 20 || counted != 4 {
-		t.Errorf("%d detections, %v slow events; want 20 and 4", found, counted)
+	b.log, b.matcher = &log, lingering{clock: &clock}
+	begin := time.Now()
+	b.now = func() time.Time { return begin.Add(time.Duration(clock.Load())) } // only what lingers takes time
+	stop := b.read(b.stream())
+	b.untilRead("ev-0", "one", 20)
+	stop()
+	if counted := b.counter("sallyport_stream_slow_events_total"); counted != 4 {
+		t.Errorf("%v slow events, want 4", counted)
 	}
 	if said := log.String(); strings.Count(said, "took long") != 1 || !strings.Contains(said, "id=one-4") || !strings.Contains(said, "took=60") || !strings.Contains(said, "dearest_rule=every") {
 		t.Errorf("the log says %s", said)
