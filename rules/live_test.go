@@ -53,7 +53,7 @@ func TestChangedRulesAreSwappedAndABrokenFileKeepsItsRule(t *testing.T) {
 				if live.Library().Len() == rules && len(report.Refused) == refused {
 					return
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("%d rules, want %d with %d refused", live.Library().Len(), rules, refused)
 			}
 		}

@@ -9,11 +9,21 @@ import (
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
-// The first wish keeps the firewall busy for a moment; what comes meanwhile goes out together, in one change.
+// busyUntil keeps the firewall busy with the first change until so many wishes were sent.
+func (w *world) busyUntil(wishes int) {
+	release := w.office.Firewall.Faults.Hold(1, http.MethodPatch)
+	w.front.wished = func(n int) {
+		if n >= wishes {
+			release()
+		}
+	}
+}
+
+// The first wish keeps the firewall busy; what comes meanwhile goes out together, in one change.
 func TestDeviceTakesWishesTogetherAndAnswersEach(t *testing.T) {
 	w := newWorld(t, planOf(only(block("pfsense", soar.Auto, time.Hour))))
 	w.known()
-	w.office.Firewall.Faults.Slow(time.Second, 1, http.MethodPatch)
+	w.busyUntil(6)
 	before := w.office.Firewall.Applies()
 	w.attacked(time.Second, bare, many)
 	w.at(30*time.Minute, func() {

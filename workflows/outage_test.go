@@ -26,7 +26,7 @@ func TestOneBadOrderSpoilsNoBatch(t *testing.T) {
 	if err := w.drivers["pfsense"].Apply(context.Background(), others); err != nil {
 		t.Fatal(err)
 	}
-	w.office.Firewall.Faults.Slow(time.Second, 1, http.MethodPatch)
+	w.busyUntil(6)
 	w.attacked(time.Second, bare, many)
 	w.at(10*time.Minute, func() {
 		if got := states(w.record()); got["contained"] != 5 {

@@ -74,6 +74,7 @@ type frontend struct {
 	running map[string]bool
 	updates int
 	wishes  []activities.Wish                 // that were sent to devices
+	wished  func(n int)                       // called after the n-th of them; may be nil
 	results map[string]converter.EncodedValue // of what ended well, by workflow id
 	failed  []error                           // how the others ended
 	down    bool                              // nobody answers
@@ -102,6 +103,9 @@ func (f *frontend) SignalWithStartWorkflow(ctx context.Context, id, signal strin
 				f.wishes = append(f.wishes, wish)
 			}
 			f.env.SignalWorkflow(deliverSignal, delivery{ID: id, Type: kind.(string), Args: args, Signal: signal, Payload: payload})
+			if f.wished != nil {
+				f.wished(len(f.wishes))
+			}
 		}
 	})
 	return nil, errors.Join(err, failed)

@@ -111,7 +111,7 @@ func TestNoSecretReachesTheProgramOrTheFolder(t *testing.T) {
 	l := newLab(t)
 	t.Setenv("SALLYPORT_VAULT_TEST", "vault-secret")
 	l.config.Vault = "env:SALLYPORT_VAULT_TEST"
-	l.change(t, func(h *ansibletest.Host) { h.PauseMillis = 300 })
+	l.change(t, func(h *ansibletest.Host) { h.PauseMillis = 1500 }) // long enough to be seen
 	runner := l.open(t)
 	done := make(chan error, 1)
 	go func() {

@@ -71,7 +71,7 @@ func startWorker(t *testing.T, c ansible.Config, req activities.PlaybookRequest)
 // eventually waits until is holds.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if is() {
 			return
 		}

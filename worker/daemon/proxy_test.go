@@ -93,7 +93,7 @@ func listenToSlack(t *testing.T, ours *resttest.Authority) {
 	}
 	clicks := &gateway.Gateway{API: api, Dialer: dialer, Key: key, Channel: slacktest.Channel, Log: slog.New(slog.DiscardHandler)}
 	go clicks.Run(t.Context())
-	for deadline := time.Now().Add(10 * time.Second); !stand.Connected(); <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !stand.Connected(); <-time.After(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no socket was opened")
 		}

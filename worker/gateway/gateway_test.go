@@ -91,7 +91,7 @@ func (o *office) decide(_ string, read func(any) error) (any, error) {
 func (o *office) await(t *testing.T, stands func(error) bool) {
 	t.Helper()
 	var last error
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(time.Minute); ; {
 		select {
 		case err := <-o.health:
 			if last = err; stands(err) {
@@ -107,7 +107,7 @@ func (o *office) await(t *testing.T, stands func(error) bool) {
 func (o *office) told(t *testing.T, user, want string) {
 	t.Helper()
 	var last string
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		for _, m := range o.Messages() {
 			if m.Only == user {
 				last = m.Text

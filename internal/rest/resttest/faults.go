@@ -32,6 +32,7 @@ type fault struct {
 	body    string        // it happens, and this is answered instead
 	half    bool          // it happens, and half of the answer comes
 	latency time.Duration // before it happens
+	gate    chan struct{} // before it happens: until it is closed
 	late    time.Duration // after it happened, before the answer
 }
 
@@ -80,6 +81,13 @@ func (f *Faults) HalfBody(count int, calls string) {
 // Slow holds back the next count calls.
 func (f *Faults) Slow(d time.Duration, count int, calls string) {
 	f.add(&fault{calls: calls, left: count, latency: d})
+}
+
+// Hold holds back the next count calls until release is called.
+func (f *Faults) Hold(count int, calls string) (release func()) {
+	gate := make(chan struct{})
+	f.add(&fault{calls: calls, left: count, gate: gate})
+	return sync.OnceFunc(func() { close(gate) })
 }
 
 // Late carries out the next count calls at once and holds back their answers.
@@ -159,7 +167,7 @@ func (f *Faults) take(r *http.Request) fault {
 }
 
 func (f *Faults) meet(one fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if !f.hold(r, one.latency) {
+	if !f.hold(r, one.latency, one.gate) {
 		return
 	}
 	switch {
@@ -178,7 +186,7 @@ func (f *Faults) meet(one fault, next http.Handler, w http.ResponseWriter, r *ht
 
 // spoil passes an answer on as the fault wants it.
 func (f *Faults) spoil(one fault, answer *httptest.ResponseRecorder, w http.ResponseWriter, r *http.Request) {
-	if one.after || !f.hold(r, one.late) {
+	if one.after || !f.hold(r, one.late, nil) {
 		panic(http.ErrAbortHandler)
 	}
 	body := answer.Body.Bytes()
@@ -196,15 +204,21 @@ func (f *Faults) spoil(one fault, answer *httptest.ResponseRecorder, w http.Resp
 	_, _ = w.Write(body)
 }
 
-// hold holds the call back; false: its caller has gone.
-func (f *Faults) hold(r *http.Request, d time.Duration) bool {
-	if d <= 0 {
+// hold holds the call back for d, or at a gate; false: its caller has gone.
+func (f *Faults) hold(r *http.Request, d time.Duration, gate chan struct{}) bool {
+	if d <= 0 && gate == nil {
 		return true
+	}
+	var over <-chan time.Time
+	if gate == nil {
+		over = time.After(d)
 	}
 	f.holding(+1)
 	defer f.holding(-1)
 	select {
-	case <-time.After(d):
+	case <-over:
+		return true
+	case <-gate:
 		return true
 	case <-r.Context().Done():
 		return false

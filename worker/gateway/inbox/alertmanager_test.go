@@ -111,10 +111,10 @@ func (a *alertmanager) post(body string) {
 	}
 }
 
-// until waits for what other processes do, for half a minute at most.
+// until waits for what other processes do, for a minute at most.
 func (h *house) until(what string, holds func() bool) {
 	h.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.Fatalf("not in time: %s", what)
 		}
