@@ -172,7 +172,7 @@ func TestRetryAsksNobodyTwice(t *testing.T) {
 func TestAJobThatNeverEndsDoesNotHoldTheChain(t *testing.T) {
 	server := cortextest.NewServer(t)
 	server.SetDuration(time.Hour)
-	answer, err := open(t, cortex.Config{URL: server.URL, Patience: 300 * time.Millisecond}).Ask(t.Context(), about(ip("198.51.100.1")))
+	answer, err := open(t, cortex.Config{URL: server.URL, Patience: 2 * time.Second}).Ask(t.Context(), about(ip("198.51.100.1")))
 	if err != nil || answer.Answered || !strings.Contains(answer.Detail, "no answer in time") {
 		t.Errorf("%+v, %v", answer, err)
 	}
