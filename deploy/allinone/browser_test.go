@@ -174,7 +174,7 @@ func (b *browser) open(url string, words ...string) string {
 // picture is the page without its menu as PNG, once its frames have grown to their text.
 func (b *browser) picture() []byte {
 	b.t.Helper()
-	for end, last := time.Now().Add(30*time.Second), "none"; time.Now().Before(end); time.Sleep(time.Second) {
+	for end, last := time.Now().Add(2*time.Minute), "none"; time.Now().Before(end); time.Sleep(time.Second) {
 		now := b.evaluate(`[...document.querySelectorAll('iframe')].map(f => f.clientHeight).join()`)
 		if now == last {
 			break

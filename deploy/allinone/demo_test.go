@@ -23,7 +23,7 @@ func played(t *testing.T, args ...string) (demoReport, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")
 	began := time.Now()
-	output, code := run(t, 75*time.Second, append([]string{"demo", "--yes", "--report", file}, args...)...)
+	output, code := run(t, 5*time.Minute, append([]string{"demo", "--yes", "--report", file}, args...)...)
 	t.Logf("demo took %s", time.Since(began).Round(100*time.Millisecond))
 	if code != 0 {
 		t.Fatalf("exit %d:\n%s", code, output)
@@ -124,7 +124,7 @@ func TestDemoWithAProtectedAttacker(t *testing.T) {
 
 func TestDemoWhereNothingMatches(t *testing.T) {
 	quiet := `{"timestamp":"2026-11-02T06:41:07.000+0000","rule":{"level":3,"description":"PAM: Login session opened.","id":"5501","groups":["pam"]},"agent":{"id":"004","name":"shop-01","ip":"10.20.0.14"},"id":"1.1"}` + "\n" + "not JSON\n"
-	output, code := run(t, 75*time.Second, "demo", "--yes", "--events", write(t, quiet))
+	output, code := run(t, 5*time.Minute, "demo", "--yes", "--events", write(t, quiet))
 	if code != 3 || !strings.Contains(output, "none opened an incident") {
 		t.Errorf("exit %d:\n%s", code, output)
 	}
@@ -142,7 +142,7 @@ func TestDemoSaysWhatIsWrong(t *testing.T) {
 		"an unknown flag": {[]string{"demo", "--yess"}, 2, "unknown flag"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if output, code := run(t, 30*time.Second, tt.args...); code != tt.code || !strings.Contains(output, tt.want) {
+			if output, code := run(t, 2*time.Minute, tt.args...); code != tt.code || !strings.Contains(output, tt.want) {
 				t.Errorf("exit %d, want %d and %q:\n%s", code, tt.code, tt.want, output)
 			}
 		})
@@ -174,7 +174,7 @@ func TestDemoTouchesNoSallyportThatIsThere(t *testing.T) {
 	if _, err := state.CreateAll(t.Context(), []opensearch.NewDocument{kept}); err != nil {
 		t.Fatal(err)
 	}
-	output, code := run(t, 30*time.Second, "demo", "--yes", "--opensearch", server.URL)
+	output, code := run(t, 2*time.Minute, "demo", "--yes", "--opensearch", server.URL)
 	if code != 1 || !strings.Contains(output, "give an empty one") {
 		t.Errorf("exit %d:\n%s", code, output)
 	}

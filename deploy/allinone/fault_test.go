@@ -37,7 +37,7 @@ func TestEverySystemFails(t *testing.T) {
 			o.editPlan("for: 10s", "for: "+tt.holds)
 			o.up()
 			o.play()
-			r := o.suffer(tt.troubles, 4*time.Minute)
+			r := o.suffer(tt.troubles, 8*time.Minute)
 			o.expectOnce(r)
 			o.expectTrue(r)
 			o.expectAsked(r)

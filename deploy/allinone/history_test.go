@@ -42,7 +42,7 @@ func TestRecordHistories(t *testing.T) {
 		return waits(i, workflows.RemediateID(byKind(i, soar.Patch).ID))
 	})
 	r.recordWhen("containment_held", func(i activities.IncidentRecord) string { return contained(i, "pfsense") })
-	closed := o.awaitClosed(2 * time.Minute)
+	closed := o.awaitClosed(5 * time.Minute)
 	r.record("incident_closed", closed.Key)
 	r.record("remediation_proved", workflows.RemediateID(byKind(closed, soar.Patch).ID))
 	r.record("containment_released", activities.ContainID(blockOn(closed, "wazuh").ID))
@@ -211,7 +211,7 @@ func blank(v any) {
 // newest is the id of the newest workflow of a type that has ended well.
 func (r *recorder) newest(kind string) string {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
 	defer cancel()
 	for ; ctx.Err() == nil; r.pause(200 * time.Millisecond) {
 		found, err := r.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{

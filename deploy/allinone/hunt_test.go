@@ -44,7 +44,7 @@ func TestHunt(t *testing.T) {
 	if outcome.Outcome != activities.Proved || len(outcome.Proofs) != 1 || outcome.Proofs[0].Values["data.srcip"] != "198.51.100.99" || outcome.Watermarks["wazuh"].IsZero() {
 		t.Errorf("outcome %+v", outcome)
 	}
-	r := o.awaitIncidents(1, time.Minute)["incident/account/deploy"]
+	r := o.awaitIncidents(1, 5*time.Minute)["incident/account/deploy"]
 	if r.Status != "closed" || len(r.Brief.Rules) != 1 || r.Brief.Rules[0].ID != "hunt/"+firstSeen || r.Brief.Detections != 1 {
 		t.Errorf("incident %+v", r)
 	}

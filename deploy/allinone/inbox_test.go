@@ -33,7 +33,7 @@ func TestWhatIsSentOpensAnIncident(t *testing.T) {
 			t.Fatalf("the inbox answers %s", response.Status)
 		}
 	}
-	record := o.awaitClosed(2 * time.Minute)
+	record := o.awaitClosed(5 * time.Minute)
 	if found := o.ledger(); record.Entity.Name != "web-07" || len(found) != 1 || found[0].IncidentID != record.ID {
 		t.Errorf("incident %s of %v, detections %+v; want one of web-07 with one", record.ID, record.Entity, found)
 	}

@@ -51,7 +51,7 @@ func TestOddEventsInTheAttack(t *testing.T) {
 	o.edit(o.file, "listen: 127.0.0.1:0", "listen: "+metrics)
 	o.up()
 	o.play()
-	r := o.awaitClosed(2 * time.Minute)
+	r := o.awaitClosed(5 * time.Minute)
 	o.expectOnce(r)
 	for _, a := range r.Actions {
 		if a.Kind == soar.BlockAddress && a.State != string(soar.Released) {
@@ -108,7 +108,7 @@ func TestWrongKeyOfTheCaseSystem(t *testing.T) {
 	}
 	o.up()
 	o.play()
-	r := o.awaitClosed(2 * time.Minute)
+	r := o.awaitClosed(5 * time.Minute)
 	o.expectReleased(r)
 	if r.Case.ID != "" || len(o.look().Cases) > 0 || !tells(r, "No case could be opened", "status 401", "systems.thehive.key") {
 		t.Errorf("case %+v of %+v; want none, and the reason told:\n%s", r.Case, o.look().Cases, told([]activities.IncidentRecord{r}))

@@ -48,7 +48,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 			k.all()
 			o.mend("misp", "pfsense", "ansible")
 			o.up()
-			r := o.awaitClosed(3 * time.Minute)
+			r := o.awaitClosed(6 * time.Minute)
 			o.expectOnce(r)
 			expectInterrupted(t, r, o.look())
 		})
@@ -87,7 +87,7 @@ func (k *killing) slowDown() {
 		lab.Fault{System: "misp", Kind: lab.Slow, For: 8 * time.Second, Count: 1000},
 		lab.Fault{System: "pfsense", Kind: lab.Late, Calls: "POST /api/v2/firewall/apply", For: 6 * time.Second, Count: 1000},
 		lab.Fault{System: "gvm", Kind: lab.Slow, For: 5 * time.Second},
-		lab.Fault{System: "ansible", Kind: lab.Slow, For: 2 * time.Second},
+		lab.Fault{System: "ansible", Kind: lab.Slow, For: 6 * time.Second},
 	)
 }
 

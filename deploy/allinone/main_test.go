@@ -93,7 +93,7 @@ func start(t *testing.T, words []string, args ...string) (s *started, found map[
 		}
 	}()
 	found = map[string]string{}
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	for len(found) < len(words) {
 		select {
 		case line, open := <-s.lines:
@@ -106,7 +106,7 @@ func start(t *testing.T, words []string, args ...string) (s *started, found map[
 				}
 			}
 		case <-deadline:
-			t.Fatalf("%v is not ready after a minute; it said %v", args, found)
+			t.Fatalf("%v is not ready after three minutes; it said %v", args, found)
 		}
 	}
 	return s, found

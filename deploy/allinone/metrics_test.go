@@ -39,7 +39,7 @@ func TestWhatPrometheusSees(t *testing.T) {
 	expectReady(t, worker)
 	p.await("up == 1")
 	o.play()
-	o.awaitClosed(3 * time.Minute)
+	o.awaitClosed(5 * time.Minute)
 
 	for _, expr := range dashboardQueries(t) {
 		if why, empty := staysEmpty[expr]; empty {
@@ -175,7 +175,7 @@ func (p *prometheus) query(expr string) (series []map[string]string) {
 // await asks until the expression shows something.
 func (p *prometheus) await(expr string) {
 	p.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-time.After(200 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); <-time.After(200 * time.Millisecond) {
 		if len(p.query(expr)) > 0 {
 			return
 		}

@@ -191,7 +191,7 @@ func (o *office) approveOf(r activities.IncidentRecord) {
 	if len(r.Pending) == 0 || r.Closed != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(o.t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(o.t.Context(), 5*time.Second)
 	defer cancel()
 	temporal, err := o.config.Temporal.DialOnce(ctx, quietLogger())
 	if err != nil {

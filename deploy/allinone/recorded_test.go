@@ -40,7 +40,7 @@ func TestRecordedAlerts(t *testing.T) {
 	o, systems := newSite(t, lab.Options{OpenSearch: address, Events: alerts})
 	o.up()
 	o.play()
-	records := o.awaitIncidents(2, 3*time.Minute)
+	records := o.awaitIncidents(2, 5*time.Minute)
 	r := records["incident/host/"+recordedHost]
 	expectBruteForce(t, r)
 	expectBlockOnAgent(t, r)

@@ -30,7 +30,7 @@ func TestStateRoleCarriesTheWholeChain(t *testing.T) {
 	}
 	o.up()
 	o.play()
-	o.expectOnce(o.awaitClosed(4 * time.Minute))
+	o.expectOnce(o.awaitClosed(5 * time.Minute))
 	if faults := o.state.CheckState(t.Context()); len(faults) > 0 {
 		t.Errorf("check says %v", faults)
 	}

@@ -43,7 +43,7 @@ func TestRolesInProcessesOfTheirOwn(t *testing.T) {
 	card := o.card("block 203.0.113.66", "agent shop-01")
 	o.press(lab.SlackFirst, card, slack.ApproveButton)
 	o.told(lab.SlackFirst, "Recorded: approved")
-	record := o.awaitClosed(3 * time.Minute) // the patch is approved on the command line
+	record := o.awaitClosed(5 * time.Minute) // the patch is approved on the command line
 	o.expectOnce(record)
 	if len(record.Remediation) != 1 || !record.Remediation[0].Proved {
 		t.Errorf("remediation %+v; want one that a rescan proved", record.Remediation)

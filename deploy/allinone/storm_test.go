@@ -29,12 +29,12 @@ const (
 // incident, one case, one question, every detection counted once.
 func TestStormOfOneEntity(t *testing.T) {
 	address, _ := opensearchtest.Real(t)
-	o, _ := newSite(t, lab.Options{OpenSearch: address, Events: lab.RecordedAttack(), Pace: lab.Pace{Quiet: 75 * time.Second}})
+	o, _ := newSite(t, lab.Options{OpenSearch: address, Events: lab.RecordedAttack(), Pace: lab.Pace{Quiet: 2 * time.Minute}})
 	up := o.up()
 	began := time.Now()
 	o.storm(stormSize)
 	t.Logf("%d events written in %s", stormSize, time.Since(began).Round(time.Second))
-	record := o.awaitClosed(9 * time.Minute)
+	record := o.awaitClosed(12 * time.Minute)
 
 	if record.Brief.Detections != stormSize {
 		t.Errorf("the incident counts %d detections, want %d", record.Brief.Detections, stormSize)

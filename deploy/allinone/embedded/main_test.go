@@ -81,7 +81,7 @@ func silent() log.Logger { return log.NewStructuredLogger(slog.New(slog.DiscardH
 // work runs a worker on a task queue of the test's own until the test ends, and returns the queue's name.
 func work(t *testing.T, register func(worker.Worker)) string {
 	t.Helper()
-	w := worker.New(cl, t.Name(), worker.Options{WorkerStopTimeout: time.Second})
+	w := worker.New(cl, t.Name(), worker.Options{WorkerStopTimeout: time.Second, MaxHeartbeatThrottleInterval: time.Second})
 	register(w)
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
@@ -92,16 +92,16 @@ func work(t *testing.T, register func(worker.Worker)) string {
 
 func named(name string) workflow.RegisterOptions { return workflow.RegisterOptions{Name: name} }
 
-// eventually polls for a fact for at most 20 s.
+// eventually polls for a fact for at most a minute.
 func eventually(t *testing.T, fact string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for !is() {
 		select {
 		case <-late:
-			t.Fatalf("after 20 s still not: %s", fact)
+			t.Fatalf("after a minute still not: %s", fact)
 		case <-tick.C:
 		}
 	}

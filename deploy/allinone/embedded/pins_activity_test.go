@@ -51,7 +51,7 @@ func TestPinCancelReachesAHeartbeat(t *testing.T) {
 	}
 	queue := work(t, func(w worker.Worker) {
 		w.RegisterActivityWithOptions(scan, activityNamed("Scan"))
-		o := workflow.ActivityOptions{StartToCloseTimeout: time.Hour, HeartbeatTimeout: 2 * time.Second, WaitForCancellation: true}
+		o := workflow.ActivityOptions{StartToCloseTimeout: time.Hour, HeartbeatTimeout: time.Minute, WaitForCancellation: true}
 		w.RegisterWorkflowWithOptions(once("Scan", o), named("Scanning"))
 	})
 	run := start(t, id, queue, "Scanning")
@@ -88,7 +88,7 @@ func TestPinRetriesLeaveNoEvents(t *testing.T) {
 	queue := work(t, func(w worker.Worker) {
 		w.RegisterActivityWithOptions(read, activityNamed("Read"))
 		w.RegisterWorkflowWithOptions(once("Read", workflow.ActivityOptions{
-			StartToCloseTimeout: time.Hour, HeartbeatTimeout: time.Second,
+			StartToCloseTimeout: time.Hour, HeartbeatTimeout: 3 * time.Second,
 			RetryPolicy: &temporal.RetryPolicy{InitialInterval: 50 * time.Millisecond, BackoffCoefficient: 1},
 		}), named("Reading"))
 	})

@@ -175,7 +175,7 @@ func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''
 // stopPostgres asks for a fast shutdown, which does not wait for clients.
 func stopPostgres(t *testing.T, server *exec.Cmd) {
 	t.Helper()
-	kill := time.AfterFunc(20*time.Second, func() { _ = server.Process.Kill() })
+	kill := time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() })
 	defer kill.Stop()
 	if err := server.Process.Signal(os.Interrupt); err != nil {
 		t.Error(err)
