@@ -30,7 +30,8 @@ type RuleRef struct {
 	File   string     `json:"file"`
 	Native bool       `json:"native"`
 
-	number int // in the program
+	name   string // Sigma's, by which other rules refer to it
+	number int    // in the program
 }
 
 // LogSource is what a rule is for: a native one names a mapping, another one a log source.
@@ -183,24 +184,24 @@ func (p *Part) decide() {
 // Rules are the loaded rules, native ones first.
 func (l *Library) Rules() (all []RuleRef) {
 	for _, rule := range l.native {
-		all = append(all, RuleRef{rule.ID, rule.Title, rule.Level, rule.File, true, len(all)})
+		all = append(all, RuleRef{rule.ID, rule.Title, rule.Level, rule.File, true, "", len(all)})
 	}
 	for _, rule := range l.sigma {
-		all = append(all, RuleRef{rule.ID, rule.Title, soar.Level(rule.Level), rule.File, false, len(all)})
+		all = append(all, RuleRef{rule.ID, rule.Title, soar.Level(rule.Level), rule.File, false, rule.Name, len(all)})
 	}
 	return all
 }
 
-// Find finds the one rule of an id or a title, or whose id or title alone begins so. Capitals are small letters.
+// Find finds the one rule of an id, a name or a title, or the only one of which one begins so. Capitals are small letters.
 func (l *Library) Find(name string) (RuleRef, error) {
 	name = strings.ToLower(name)
 	var same, begin []RuleRef
 	for _, rule := range l.Rules() {
-		id, title := strings.ToLower(rule.ID), strings.ToLower(rule.Title)
-		if id == name || title == name {
+		called := []string{strings.ToLower(rule.ID), strings.ToLower(rule.name), strings.ToLower(rule.Title)}
+		if slices.Contains(called, name) {
 			same = append(same, rule)
 		}
-		if strings.HasPrefix(id, name) || strings.HasPrefix(title, name) {
+		if slices.ContainsFunc(called, func(one string) bool { return strings.HasPrefix(one, name) }) {
 			begin = append(begin, rule)
 		}
 	}
@@ -212,7 +213,7 @@ func (l *Library) Find(name string) (RuleRef, error) {
 		return found[0], nil
 	}
 	if len(found) == 0 {
-		return RuleRef{}, fmt.Errorf("no rule has the id or title %q, nor one that begins so: name another one, or --rules DIR", name)
+		return RuleRef{}, fmt.Errorf("no rule has the id, name or title %q, nor one that begins so: name another one, or --rules DIR", name)
 	}
 	var ids []string
 	for _, rule := range found[:min(5, len(found))] {

@@ -23,8 +23,8 @@ func rulesExplainCommand(streams IO) *cobra.Command {
 	var mapping, output string
 	command := &cobra.Command{
 		Use: "explain [--rules DIR]... RULE EVENT", Short: "Say why a rule matches an event, or which part of it does not", Args: cobra.ExactArgs(2),
-		Long: "RULE is a rule's id or title, or what only one of them begins with, or a rule file. EVENT is a file with one JSON object,\n" +
-			"FILE:LINE of NDJSON, plain or gzip, or - for standard input.\n\n" +
+		Long: "RULE is a rule's id, its name (Sigma's name:) or its title, or what only one rule's begins with, or a rule file. EVENT is\n" +
+			"a file with one JSON object, FILE:LINE of NDJSON, plain or gzip, or - for standard input.\n\n" +
 			"It shows how the event was classified and whether the rule is for it, then the condition as a tree: each part with\n" +
 			"true or false, the fields that it asks for, where the event has them, and their values. * marks the parts on which\n" +
 			"the answer rests. Filters that narrow the rule are parts of it.\n\n" +
