@@ -56,7 +56,7 @@ func (t *trial) eventsOfSigma() map[place]sigmaEvents {
 			if err = decoder.Decode(&carried); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
-				t.made.Refused = append(t.made.Refused, faultOf(name, err))
+				t.made.Refused = append(t.made.Refused, faultOf(name, document.Refusal(text, &carried, err)))
 				break
 			}
 			if carried.Title == "" && trees[i].Word("title") != "" { // an empty document, which has no tree

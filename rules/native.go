@@ -10,7 +10,6 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
-	"github.com/goccy/go-yaml"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/document"
@@ -58,15 +57,11 @@ func isNative(text []byte) bool {
 
 func (l *loader) parseNative(name string, text []byte) (*Native, []Fault) {
 	rule := &Native{File: name}
-	trees, err := document.Read(text)
-	if len(trees) > 1 {
+	if trees, _ := document.Read(text); len(trees) > 1 {
 		return nil, []Fault{{File: name, Line: trees[1].Line, Column: trees[1].Column, Text: "a second document begins", Mend: "write one native rule a file"}}
 	}
-	if err == nil {
-		err = yaml.UnmarshalWithOptions(text, rule, yaml.Strict())
-	}
-	if err != nil {
-		return nil, []Fault{faultOf(name, err)}
+	if wrong := document.Decode(text, rule); wrong != nil {
+		return nil, []Fault{faultOf(name, wrong)}
 	}
 	var faults []Fault
 	lines := keyLines(text)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
 	"github.com/sallyport-soar/sallyport/rules/correlate"
+	"github.com/sallyport-soar/sallyport/rules/document"
 	"github.com/sallyport-soar/sallyport/rules/sigma"
 )
 
@@ -52,7 +53,7 @@ func (l *loader) readProofs(name string, text []byte) {
 			return
 		}
 		if err != nil {
-			l.report.Refused = append(l.report.Refused, faultOf(name, err))
+			l.report.Refused = append(l.report.Refused, faultOf(name, document.Refusal(text, &read, err)))
 			return
 		}
 		id := cmp.Or(read.ID, read.Name, read.Title)

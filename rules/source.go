@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
@@ -131,23 +129,13 @@ func (l *loader) readStrict(source fs.FS, name string, most int64, into any) boo
 	if !ok {
 		return false
 	}
-	_, err := document.Read(text) // bounds what aliases stand for
-	if err == nil {
-		err = yaml.UnmarshalWithOptions(text, into, yaml.Strict())
+	wrong := document.Decode(text, into)
+	if wrong != nil {
+		l.report.Refused = append(l.report.Refused, faultOf(nameIn(source, name), wrong))
 	}
-	if err != nil {
-		l.report.Refused = append(l.report.Refused, faultOf(nameIn(source, name), err))
-	}
-	return err == nil
+	return wrong == nil
 }
 
-func faultOf(name string, err error) Fault {
-	if placed, ok := errors.AsType[*document.Error](err); ok {
-		return Fault{File: name, Line: placed.Line, Column: placed.Column, Text: placed.Text, Mend: placed.Mend}
-	}
-	if placed, ok := errors.AsType[yaml.Error](err); ok {
-		at := placed.GetToken().Position
-		return Fault{File: name, Line: at.Line, Column: at.Column, Text: placed.GetMessage(), Mend: "correct the key or its value"}
-	}
-	return Fault{File: name, Line: 1, Text: err.Error(), Mend: "correct the file"}
+func faultOf(name string, wrong *document.Error) Fault {
+	return Fault{File: name, Line: wrong.Line, Column: wrong.Column, Text: wrong.Text, Mend: wrong.Mend}
 }

@@ -96,9 +96,12 @@ func TestUnreadablePolicyDenies(t *testing.T) {
 	ref := w.detection()
 	made := w.plan(request(attacker))
 	broken := map[string]fstest.MapFS{
-		"no content":         {},
-		"broken YAML":        {"policies/policy.yaml": {Data: []byte("score: [")}},
-		"an empty file":      {"policies/policy.yaml": {Data: nil}},
+		"no content":    {},
+		"broken YAML":   {"policies/policy.yaml": {Data: []byte("score: [")}},
+		"an empty file": {"policies/policy.yaml": {Data: nil}},
+		"a list of people": content(t, func(s string) string {
+			return strings.Replace(s, "override: {people: 2}", "override: {people: [2]}", 1)
+		}).(fstest.MapFS),
 		"an unknown key":     content(t, func(s string) string { return s + "kill_switch: off\n" }).(fstest.MapFS),
 		"an unknown mode":    content(t, func(s string) string { return strings.Replace(s, "most: auto", "most: always", 1) }).(fstest.MapFS),
 		"an automatic patch": content(t, func(s string) string { return strings.Replace(s, "patch: {most: ask", "patch: {most: auto", 1) }).(fstest.MapFS),
@@ -116,8 +119,8 @@ func TestUnreadablePolicyDenies(t *testing.T) {
 				w.Sources = append(w.Sources, shipped())
 			}
 			w.Sources = append(w.Sources, files)
-			if v, err := w.Judge(t.Context(), activities.JudgeRequest{}); err == nil {
-				t.Errorf("judged %+v", v)
+			if v, err := w.Judge(t.Context(), activities.JudgeRequest{}); err == nil || strings.Contains(err.Error(), "unmarshal") {
+				t.Errorf("judged %+v, %v", v, err)
 			}
 			if p, err := w.MakePlan(t.Context(), request(attacker)); err == nil {
 				t.Errorf("planned %+v", p)

@@ -9,12 +9,10 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // fileName is where a source of content has the policy.
@@ -85,12 +83,8 @@ func loadFile(sources []fs.FS) (*File, error) {
 
 func parseFile(text []byte) (*File, error) {
 	f := &File{}
-	if err := yaml.UnmarshalWithOptions(text, f, yaml.Strict()); err != nil {
-		var syntax yaml.Error
-		if errors.As(err, &syntax) && syntax.GetToken() != nil && syntax.GetToken().Position != nil {
-			return nil, fmt.Errorf("%s:%d: %s", fileName, syntax.GetToken().Position.Line, strings.TrimSpace(syntax.GetMessage()))
-		}
-		return nil, fmt.Errorf("%s: %w", fileName, err)
+	if wrong := document.Decode(text, f); wrong != nil {
+		return nil, wrong.In(fileName)
 	}
 	sum := sha256.Sum256(text)
 	f.Version = hex.EncodeToString(sum[:6])

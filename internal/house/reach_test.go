@@ -36,9 +36,9 @@ var rooms = []room{
 	{"activities/frontend", "internal/soar activities"},
 	{"activities/drivertest", "internal/soar activities"},
 	{"activities/effect", "internal/soar internal/config activities"},
-	{"activities/policy", "internal/soar internal/config activities rules/plan"},
-	{"activities/hunting", base + "activities activities/opensearch rules/hunt"},
-	{"activities/catalog", base + "activities activities/ rules/plan rules/hunt"},
+	{"activities/policy", "internal/soar internal/config activities rules/plan rules/document"},
+	{"activities/hunting", base + "activities activities/opensearch rules/hunt rules/document"},
+	{"activities/catalog", base + "activities activities/ rules/plan rules/hunt rules/document"},
 	{"activities/", base + "activities"}, // a system; its own folder comes to it
 
 	{"worker/detect", base + "activities activities/opensearch rules rules/"},
@@ -51,7 +51,7 @@ var rooms = []room{
 
 	{"internal/rest/resttest", ""},
 	{"internal/rest", "internal/config"},
-	{"internal/lab", base + "internal/rest/resttest activities activities/ rules/plan deploy/wazuh/"},
+	{"internal/lab", base + "internal/rest/resttest activities activities/ rules/plan rules/document deploy/wazuh/"},
 	{"internal/", ""},       // config, audit, telemetry, codec and what tests use
 	{"deploy/lab/soak", ""}, // it counts what the others did, and must not believe them
 	{"deploy/wazuh/sallyport-response", "deploy/wazuh/sallyport-response/"},

@@ -49,6 +49,11 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
 
+// In is the error with its file's name.
+func (e *Error) In(file string) error {
+	return fmt.Errorf("%s:%d:%d: %s; %s", file, e.Line, e.Column, e.Text, e.Mend)
+}
+
 // Child is a mapping's value, nil if it has none of that name.
 func (n *Node) Child(name string) *Node {
 	if n == nil {

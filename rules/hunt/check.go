@@ -75,19 +75,6 @@ func (c *checker) node(path string) ast.Node {
 	return node
 }
 
-// durations names the durations that can't be read: the decoder says nothing of their place.
-func (c checker) durations() error {
-	for _, key := range []string{"lookback", "baseline", "timeout"} {
-		node := c.node(key)
-		if node == nil {
-			continue
-		}
-		_, err := time.ParseDuration(node.GetToken().Value)
-		c.wrong(err != nil, key, key+" is no duration", "write one such as 24h or 90s")
-	}
-	return errors.Join(c.faults...)
-}
-
 func (h Hunt) check(name string, file *ast.File) error {
 	c := &checker{name: name, file: file}
 	c.wrong(!huntID.MatchString(h.ID), "id", fmt.Sprintf("id %q is none", h.ID), "use letters, digits, - and _, a letter first")

@@ -13,9 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // Methods of analysis.
@@ -108,15 +109,12 @@ func read(files fs.FS, name string) (Hunt, error) {
 // Parse reads one hunt from its file's text; name stands in its faults.
 func Parse(name, text string) (Hunt, error) {
 	h := Hunt{TimeField: "@timestamp", Timeout: time.Minute, Level: "medium", File: name, Body: text}
+	if wrong := document.Decode([]byte(text), &h); wrong != nil {
+		return h, wrong.In(name)
+	}
 	file, err := parser.ParseBytes([]byte(text), 0)
 	if err != nil {
-		return h, located(name, err)
-	}
-	if err := yaml.UnmarshalWithOptions([]byte(text), &h, yaml.Strict()); err != nil {
-		if badTimes := (checker{name: name, file: file}).durations(); badTimes != nil {
-			return h, badTimes
-		}
-		return h, located(name, err)
+		return h, fmt.Errorf("%s: %w", name, err)
 	}
 	sum := sha256.Sum256([]byte(text))
 	h.Version = hex.EncodeToString(sum[:6])
@@ -140,14 +138,6 @@ func (h Hunt) Shape() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:6])
-}
-
-// located puts file and line before the decoder's message, without its excerpt.
-func located(name string, err error) error {
-	if placed, ok := errors.AsType[yaml.Error](err); ok && placed.GetToken() != nil && placed.GetToken().Position != nil {
-		return fmt.Errorf("%s:%d: %s: correct the key or its value", name, placed.GetToken().Position.Line, strings.TrimSpace(placed.GetMessage()))
-	}
-	return fmt.Errorf("%s:1: %w: correct the file", name, err)
 }
 
 // lineOf is the line on which a node's key or value begins.

@@ -48,14 +48,14 @@ func TestFaultsNameFileLineAndMend(t *testing.T) {
 		t.Fatalf("the good one: %d hunts, %v", len(hunts), err)
 	}
 	for name, tt := range map[string]struct{ old, to, want string }{
-		"an unknown key":          {"level:", "leveled:", `hunts/a.yaml:4: unknown field "leveled"`},
-		"an unknown inner key":    {"  method:", "  metod:", `hunts/a.yaml:16: unknown field "metod"`},
+		"an unknown key":          {"level:", "leveled:", `hunts/a.yaml:4:1: unknown key leveled; did you mean level?`},
+		"an unknown inner key":    {"  method:", "  metod:", `hunts/a.yaml:16:3: unknown key metod; did you mean method?`},
 		"no YAML":                 {"title: Something", "title: [Something", "hunts/a.yaml:"},
-		"a wrong type":            {"min_documents: 20", "min_documents: many", "hunts/a.yaml:21: "},
+		"a wrong type":            {"min_documents: 20", "min_documents: many", "hunts/a.yaml:21:16: min_documents is a text, not a number; write it as min_documents: 10"},
 		"too few cron fields":     {`"25 * * * MON-FRI"`, `"25 * *"`, `hunts/a.yaml:6: schedule "25 * *" is no time of five cron fields: write`},
 		"a minute that is none":   {`"25 * * * MON-FRI"`, `"75 * * * *"`, `hunts/a.yaml:6: schedule "75 * * * *": `},
 		"a word for an hour":      {`"25 * * * MON-FRI"`, `"0 noon * * *"`, "hunts/a.yaml:6: schedule"},
-		"no duration":             {"lookback: 2h", "lookback: yesterday", "hunts/a.yaml:7: lookback is no duration: write one such as 24h"},
+		"no duration":             {"lookback: 2h", "lookback: yesterday", "hunts/a.yaml:7:11: lookback is a text, not a duration; write it as lookback: 24h"},
 		"too long ago":            {"lookback: 2h", "lookback: 2400h", "hunts/a.yaml:7: lookback is 2400h0m0s: write"},
 		"no baseline":             {"baseline: 720h\n", "", "hunts/a.yaml:1: baseline is 0s: write"},
 		"an unknown clause":       {"- term:", "- trem:", `hunts/a.yaml:12: unknown clause "trem": use bool`},

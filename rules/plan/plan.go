@@ -20,6 +20,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/document"
 )
 
 // Plan is one file.
@@ -53,18 +54,7 @@ type Step struct {
 func (s *Step) UnmarshalYAML(node ast.Node) error {
 	type plain Step
 	s.line = lineOf(node)
-	err := yaml.NodeToValue(node, (*plain)(s), yaml.Strict())
-	var placed yaml.Error
-	if err != nil && !errors.As(err, &placed) { // a duration that can't be read says nothing of its place
-		return atLine{s.line, err}
-	}
-	return err
-}
-
-// atLine is a fault of a file, with its line.
-type atLine struct {
-	line int
-	error
+	return yaml.NodeToValue(node, (*plain)(s), yaml.Strict())
 }
 
 func lineOf(node ast.Node) int {
@@ -126,8 +116,8 @@ func Load(sources ...fs.FS) ([]Plan, error) {
 // Parse reads one plan; name stands in its faults.
 func Parse(name string, text []byte) (Plan, error) {
 	var p Plan
-	if err := yaml.UnmarshalWithOptions(text, &p, yaml.Strict()); err != nil {
-		return p, located(name, err)
+	if wrong := document.Decode(text, &p); wrong != nil {
+		return p, wrong.In(name)
 	}
 	sum := sha256.Sum256(text)
 	p.Version = hex.EncodeToString(sum[:6])
@@ -213,18 +203,6 @@ func run(program *vm.Program, env any, what string) (bool, error) {
 		return false, fmt.Errorf("%s: when: %w", what, firstLine(err))
 	}
 	return holds.(bool), nil // expr.AsBool holds it to that
-}
-
-// located puts file and line before the decoder's message, without its excerpt.
-func located(name string, err error) error {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) && syntax.GetToken() != nil && syntax.GetToken().Position != nil {
-		return fmt.Errorf("%s:%d: %s", name, syntax.GetToken().Position.Line, strings.TrimSpace(syntax.GetMessage()))
-	}
-	if at, ok := errors.AsType[atLine](err); ok {
-		return fmt.Errorf("%s:%d: %w", name, at.line, at.error)
-	}
-	return fmt.Errorf("%s: %w", name, err)
 }
 
 // firstLine drops expr's drawing of where the fault is.
