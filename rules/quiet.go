@@ -34,13 +34,13 @@ func (s *Suppression) Over() time.Time { return s.over }
 // readSuppressions reads the suppressions of a source; a later source's replaces an earlier one's of the same id.
 func (l *loader) readSuppressions(source fs.FS) {
 	for _, name := range filesIn(source, "suppressions") {
-		var read []*Suppression
+		var read []Suppression
 		if !l.readStrict(source, name, maxList, &read) {
 			continue
 		}
-		for _, s := range read {
-			s.file = nameIn(source, name)
-			l.addSuppression(s.file, s)
+		for i := range read {
+			read[i].file = nameIn(source, name)
+			l.addSuppression(read[i].file, &read[i])
 		}
 	}
 }

@@ -28,6 +28,7 @@ func TestAWrongTypeIsToldInTheWordsOfTheFile(t *testing.T) {
 		{"lists/l.yaml", "- a\n- [b]\n", "2:3: an element of the list is a list, not a text; write it as text"},
 		{"suppressions/s.yaml", "- {id: s, reason: r, until: 2099-01-01, rules: x}\n", "1:48: rules is a text, not a list; write it as rules: [text]"},
 		{"suppressions/s.yaml", "- {id: s, reason: r, until: 2099-01-01, fields: {x: y}}\n", "1:53: fields.x is a text, not a list; write it as x: [text]"},
+		{"suppressions/s.yaml", "- null\n", "1: a suppression has no id or no reason; add id: and reason:"},
 		{"policies/risk.yaml", "half_life: 1h\nweights: [low]\n", "2:10: weights is a list, not a mapping of keys; write it as weights: {name: 10}"},
 		{"n.yaml", native + "events: {match: true}\n", "6:10: events is a mapping of keys, not a list; write it as events: [{name: text, match: true, event: {name: text}}]"},
 		{"n.yaml", native + "events: [{match: soon}]\n", "6:18: events[0].match is a text, not true or false; write it as match: true"},
