@@ -134,9 +134,6 @@ const (
 	MaxPayloadBytes = 32 << 10
 )
 
-// IncidentKey is the workflow id that joins all detections of one entity.
-func IncidentKey(e soar.Entity) string { return e.IncidentKey() }
-
 // ContainID is the workflow id of an action's containment.
 func ContainID(actionID string) string { return "contain/" + actionID }
 

@@ -36,7 +36,7 @@ func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (
 	if news.Entity.Name == "" || len(news.Detections) == 0 || len(news.Detections) > activities.MaxNews {
 		return activities.Started{}, activities.Permanent(fmt.Errorf("news for %q with %d detections", news.Entity, len(news.Detections)))
 	}
-	id := activities.IncidentKey(news.Entity)
+	id := news.Entity.IncidentKey()
 	options := client.StartWorkflowOptions{
 		ID: id, TaskQueue: activities.Queue, StaticDetails: help,
 		StaticSummary:         "incident of one " + news.Entity.Family, // not its name: the UI reads markup here, and the name is an attacker's to choose
@@ -53,7 +53,7 @@ func (a *Activities) SignalIncident(ctx context.Context, news activities.News) (
 
 // SignalOpenIncident delivers news to a running incident only, and reports whether there was one.
 func (a *Activities) SignalOpenIncident(ctx context.Context, news activities.News) (open bool, err error) {
-	err = a.client.SignalWorkflow(ctx, activities.IncidentKey(news.Entity), "", activities.NewsSignal, news)
+	err = a.client.SignalWorkflow(ctx, news.Entity.IncidentKey(), "", activities.NewsSignal, news)
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return false, nil
 	}
@@ -66,7 +66,7 @@ func (a *Activities) SignalOpenIncident(ctx context.Context, news activities.New
 // RunningIncident reports whether an incident of the entity runs, and which episode; the id is empty where the server
 // does not tell it.
 func (a *Activities) RunningIncident(ctx context.Context, entity soar.Entity) (incident string, running bool, err error) {
-	described, err := a.client.DescribeWorkflowExecution(ctx, activities.IncidentKey(entity), "")
+	described, err := a.client.DescribeWorkflowExecution(ctx, entity.IncidentKey(), "")
 	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 		return "", false, nil
 	}

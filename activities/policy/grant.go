@@ -142,7 +142,7 @@ func asked(found []soar.Detection, req activities.GrantRequest) (again activitie
 	}
 	again = activities.PlanRequest{Incident: req.Plan.Incident, Key: req.Plan.Key, Verdict: req.Verdict, Answers: req.Answers, Revision: req.Plan.Revision, Phase: activities.PhaseContain}
 	for i, d := range found {
-		if d.IncidentID != req.Plan.Incident || activities.IncidentKey(d.Entity) != req.Plan.Key || d.SuppressedBy != "" {
+		if d.IncidentID != req.Plan.Incident || d.Entity.IncidentKey() != req.Plan.Key || d.SuppressedBy != "" {
 			return again, errors.New("a detection is not this incident's")
 		}
 		again.Entity = d.Entity.Normalised()

@@ -141,7 +141,7 @@ func TestNewsKeepTheirOrder(t *testing.T) {
 	for n := range 1300 {
 		for host := range 2 {
 			entry := b.entries(fmt.Sprintf("%d-%d", host, n), fmt.Sprintf("host-%d", host), 1)[0]
-			key := activities.IncidentKey(entry.Detection.Entity)
+			key := entry.Detection.Entity.IncidentKey()
 			want[key] = append(want[key], opensearch.DetectionRefFor(entry.Detection, entry.IndexCreated))
 			all = append(all, entry)
 		}

@@ -151,7 +151,7 @@ func (p *dispatcher) take(ctx context.Context, position *opensearch.Position, hi
 }
 
 func (p *dispatcher) enqueue(detection soar.Detection, ref waitingRef) {
-	key := activities.IncidentKey(detection.Entity)
+	key := detection.Entity.IncidentKey()
 	q := p.queues[key]
 	if q == nil {
 		q = &queue{entity: detection.Entity.Normalised()}

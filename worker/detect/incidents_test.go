@@ -29,7 +29,7 @@ func (i *incidents) SignalIncident(_ context.Context, news activities.News) (ans
 	if i.down {
 		return answer, errors.New("frontend is down")
 	}
-	key := activities.IncidentKey(news.Entity)
+	key := news.Entity.IncidentKey()
 	if answer.Started = !i.running[key]; answer.Started {
 		i.running[key] = true
 		i.started++
@@ -43,7 +43,7 @@ func (i *incidents) SignalIncident(_ context.Context, news activities.News) (ans
 
 func (i *incidents) SignalOpenIncident(ctx context.Context, news activities.News) (bool, error) {
 	i.mu.Lock()
-	open := i.running[activities.IncidentKey(news.Entity)]
+	open := i.running[news.Entity.IncidentKey()]
 	down := i.down
 	i.mu.Unlock()
 	if down {

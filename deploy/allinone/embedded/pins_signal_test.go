@@ -70,7 +70,7 @@ func TestPinStarted(t *testing.T) {
 	}
 	t.Cleanup(c.Close)
 	news := activities.News{Entity: soar.Entity{Family: "host", Name: "pin-started"}, Detections: []soar.DetectionRef{{Index: "sallyport-detections-2026.11", ID: "a"}}}
-	id := activities.IncidentKey(news.Entity)
+	id := news.Entity.IncidentKey()
 	for step, want := range []bool{true, false, true} {
 		if answer, err := frontend.New(c).SignalIncident(t.Context(), news); err != nil || answer.Started != want {
 			t.Errorf("delivery %d: started %v, %v; want %v", step, answer.Started, err, want)
