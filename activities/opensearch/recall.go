@@ -3,6 +3,7 @@ package opensearch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -36,10 +37,19 @@ func (l *Ledger) Recall(ctx context.Context, positions []Position, since time.Ti
 	return nil
 }
 
+// recallShard asks for fewer documents when a page of them is too large, since who attacks decides how large detections
+// are; and each page has an end of its own, further away where it found little, since the server goes through all numbers
+// that are asked for.
 func (l *Ledger) recallShard(ctx context.Context, p Position, young any, visit func(Hit, bool) error) error {
 	shard := Shard{Index: p.Index, UUID: p.UUID, Number: p.Shard}
+	size, span := recallPage, int64(recallPage)
 	for after := int64(-1); after < p.Seq; {
-		hits, err := l.client.ReadPage(ctx, shard, after, p.Seq, recallPage, young)
+		end := min(p.Seq, after+span)
+		hits, err := l.client.ReadPage(ctx, shard, after, end, size, young)
+		if errors.Is(err, ErrTooLarge) && size > 1 {
+			size /= 2
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -47,11 +57,13 @@ func (l *Ledger) recallShard(ctx context.Context, p Position, young any, visit f
 			if err := visit(hit, true); err != nil {
 				return err
 			}
-			after = hit.SeqNo
 		}
-		if len(hits) < recallPage {
-			return nil
+		if len(hits) < size {
+			after, span = end, 2*span
+			continue
 		}
+		last := hits[size-1].SeqNo
+		after, span = last, max(recallPage, last-after)
 	}
 	return nil
 }

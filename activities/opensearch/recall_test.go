@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/activities"
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/internal/soar"
 )
 
@@ -64,4 +65,39 @@ func TestRecall(t *testing.T) {
 			t.Errorf("with a month that was dropped: %v", err)
 		}
 	})
+}
+
+// TestRecallOfLargeDetections behind many old ones: an answer with a whole page of them is larger than a page may be, and
+// who attacks can bring them about.
+func TestRecallOfLargeDetections(t *testing.T) {
+	server := opensearchtest.NewServer(t)
+	c := open(t, server.URL)
+	ctx, ledger, now := t.Context(), opensearch.NewLedger(c), time.Now()
+	var entries []opensearch.Entry
+	for i := range 5200 {
+		age := time.Minute
+		if i%2000 < 1900 {
+			age = 3 * time.Hour
+		}
+		entries = append(entries, kept(now, fmt.Sprint(i), age))
+	}
+	if _, err := ledger.Write(ctx, entries); err != nil {
+		t.Fatal(err)
+	}
+	shards, err := c.Primaries(ctx, opensearch.LedgerPattern)
+	if err != nil || len(shards) != 1 {
+		t.Fatalf("%v, %v", shards, err)
+	}
+	for _, size := range []string{"2000", "1000", "500"} {
+		server.Inject(opensearchtest.Fault{Operation: "search", Carries: `"size":` + size + `,"sort":[{"_seq_no"`, Body: strings.Repeat(" ", 64<<20+1)})
+	}
+	at := opensearch.Position{Index: shards[0].Index, UUID: shards[0].UUID, Shard: shards[0].Number, Seq: shards[0].Checkpoint}
+	seen := map[string]bool{}
+	err = ledger.Recall(ctx, []opensearch.Position{at}, now.Add(-time.Hour), nil, func(hit opensearch.Hit, _ bool) error {
+		seen[hit.ID] = true
+		return nil
+	})
+	if err != nil || len(seen) != 200 {
+		t.Errorf("%d visited, %v; want 200", len(seen), err)
+	}
 }
