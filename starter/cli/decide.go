@@ -75,13 +75,9 @@ func decide(c *cobra.Command, streams IO, request string, approve bool, flags de
 	if err != nil {
 		return err
 	}
-	o, err := openOffice(c)
+	o, temporal, err := openTemporal(c)
 	if err != nil {
 		return err
-	}
-	temporal, err := o.temporal(c.Context())
-	if err != nil {
-		return bad(err)
 	}
 	defer temporal.Close()
 	pending, err := o.pending(c.Context(), request)

@@ -93,13 +93,9 @@ func huntRun(streams IO) *cobra.Command {
 		Long: "The worker runs the hunt as its own content says it; a hunt that runs already is waited for. The outcome is recorded as\n" +
 			"any other, and what it proves takes the ordinary way.",
 		RunE: func(c *cobra.Command, args []string) error {
-			o, err := openOffice(c)
+			_, temporal, err := openTemporal(c)
 			if err != nil {
 				return err
-			}
-			temporal, err := o.temporal(c.Context())
-			if err != nil {
-				return bad(err)
 			}
 			defer temporal.Close()
 			outcome, err := runHunt(c.Context(), temporal, args[0])
@@ -153,7 +149,7 @@ func huntApply(streams IO) *cobra.Command {
 			}
 			temporal, err := o.temporal(c.Context())
 			if err != nil {
-				return bad(err)
+				return err
 			}
 			defer temporal.Close()
 			applied, err := daemon.ApplyHunts(c.Context(), temporal, hunts)

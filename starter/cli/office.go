@@ -30,9 +30,23 @@ func openOffice(command *cobra.Command) (*office, error) {
 	return &office{config: c}, nil
 }
 
+// openTemporal opens the office and dials its Temporal; the caller closes that.
+func openTemporal(command *cobra.Command) (*office, client.Client, error) {
+	o, err := openOffice(command)
+	if err != nil {
+		return nil, nil, err
+	}
+	temporal, err := o.temporal(command.Context())
+	return o, temporal, err
+}
+
 // temporal dials the frontend once; the caller closes it.
 func (o *office) temporal(ctx context.Context) (client.Client, error) {
-	return o.config.Temporal.DialOnce(ctx, slog.New(slog.DiscardHandler))
+	temporal, err := o.config.Temporal.DialOnce(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, bad(err)
+	}
+	return temporal, nil
 }
 
 // state opens the cluster that keeps Sallyport's state.

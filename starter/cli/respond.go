@@ -99,13 +99,9 @@ func release(c *cobra.Command, streams IO, chosen []soar.Containment) error {
 		fmt.Fprintln(streams.Out, "nothing is contained")
 		return nil
 	}
-	o, err := openOffice(c)
+	_, temporal, err := openTemporal(c)
 	if err != nil {
 		return err
-	}
-	temporal, err := o.temporal(c.Context())
-	if err != nil {
-		return bad(err)
 	}
 	defer temporal.Close()
 	house := frontend.New(temporal)
@@ -140,13 +136,9 @@ func forgetOne(c *cobra.Command, streams IO, chosen []soar.Containment, flags de
 	if err != nil {
 		return err
 	}
-	o, err := openOffice(c)
+	_, temporal, err := openTemporal(c)
 	if err != nil {
 		return err
-	}
-	temporal, err := o.temporal(c.Context())
-	if err != nil {
-		return bad(err)
 	}
 	defer temporal.Close()
 	action := chosen[0].Action
@@ -202,13 +194,9 @@ func switchCommand(streams IO, update string, command *cobra.Command) *cobra.Com
 }
 
 func throwSwitch(c *cobra.Command, streams IO, update, reason string) error {
-	o, err := openOffice(c)
+	_, temporal, err := openTemporal(c)
 	if err != nil {
 		return err
-	}
-	temporal, err := o.temporal(c.Context())
-	if err != nil {
-		return bad(err)
 	}
 	defer temporal.Close()
 	ctx, cancel := context.WithTimeout(c.Context(), decideWithin)
