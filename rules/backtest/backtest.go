@@ -30,6 +30,7 @@ type Setup struct {
 	Index     string // pattern
 	TimeField string // by which events are read
 	From, To  time.Time
+	Before    time.Duration // how much before From was read, so that correlations and risk know it
 	Quiet     time.Duration // after which an incident closes
 	Longest   time.Duration // an incident's longest life; then another one opens
 	Rules     []soar.Rule   // that are tried, correlations among them

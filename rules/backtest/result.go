@@ -165,7 +165,7 @@ func (t *Test) Result() Result {
 	r := Result{
 		Stream: s.Stream, Index: s.Index, TimeField: s.TimeField, From: s.From.UTC(), To: s.To.UTC(), Evaluated: t.evaluated, Unreadable: t.broken,
 		Broken: t.named, Tried: len(s.Rules), Compared: s.Compared, Rules: []Rule{}, Actions: []Sum{}, Days: []Day{}, Timeline: t.slots,
-		SlotSeconds: int(t.width.Seconds()), Assumptions: assumptions(),
+		SlotSeconds: int(t.width.Seconds()), Assumptions: assumptions(t.setup.Before),
 	}
 	for _, made := range t.tallies {
 		if made.shows() {
@@ -246,11 +246,15 @@ func one(is bool) int {
 }
 
 // assumptions are what a backtest can't know.
-func assumptions() []string {
+func assumptions(before time.Duration) []string {
+	known := "What happened before the window is not known: correlations, silences and risk begin with nothing, and no incident is open."
+	if before > 0 {
+		known = fmt.Sprintf("Correlations, silences and risk know the %s before the window, from which nothing is told; no incident is open when it begins.", before)
+	}
 	return []string{
 		"Nothing is enriched: scores come from levels alone, with confidence 0. mode is what the policy allows then, up_to what it would allow at the worst verdict.",
 		"Remediation is not proposed: it rests on scans and inventories.",
-		"What happened before the window is not known: correlations, silences and risk begin with nothing, and no incident is open. No new incident is held back by new_incidents.",
+		known + " No new incident is held back by new_incidents.",
 		"Protected is what the config names; what a worker discovers comes to it.",
 		fmt.Sprintf("An event counts as read when it happened; it is late if its index was made much later. At most %d incidents are followed, and plans asked for the first %d.", maxFollowed, maxPlanned),
 	}

@@ -17,16 +17,17 @@ import (
 	"github.com/sallyport-soar/sallyport/rules"
 	"github.com/sallyport-soar/sallyport/rules/backtest"
 	"github.com/sallyport-soar/sallyport/rules/content"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 	"github.com/sallyport-soar/sallyport/worker/detect"
 )
 
 // backtestFlags are what the command is asked.
 type backtestFlags struct {
-	stream, from, to string
-	folders          []string
-	replace          bool
-	rate, page       int
-	output, html     string
+	stream, from, to, before string
+	folders                  []string
+	replace                  bool
+	rate, page               int
+	output, html             string
 }
 
 func rulesBacktestCommand(streams IO) *cobra.Command {
@@ -36,6 +37,8 @@ func rulesBacktestCommand(streams IO) *cobra.Command {
 		Long: "Reads a stream's past from its cluster, by the events' own time, and says for each rule what it would have detected,\n" +
 			"which incidents that would have opened, and what the plans would have proposed. It writes nothing and needs no Temporal.\n" +
 			"One search runs at a time, at most --rate documents a second are read, and a cluster that asks for less gets less.\n" +
+			"What lies before the window is read first, as far back as correlations and risk remember, so that they know it; what is\n" +
+			"found there is not told.\n" +
 			"An interrupt ends it and shows what was found until then; `backtest: {off: true}` of a stream forbids it.\n\n" +
 			"Without --rules the rules in use are tried: the shipped ones and those of the config's content folders. --rules lays a\n" +
 			"folder over them, as one more of content would, or with --replace puts it in the place of content's, and compares.\n\n" +
@@ -59,6 +62,7 @@ func rulesBacktestCommand(streams IO) *cobra.Command {
 	flags.StringVar(&f.to, "to", "now", "when it ends")
 	flags.StringArrayVar(&f.folders, "rules", nil, "a folder that is laid over the rules in use; may be given several times")
 	flags.BoolVar(&f.replace, "replace", false, "the folders of --rules stand in the place of the config's content folders")
+	flags.StringVar(&f.before, "before", "", "how long before the window reading begins, as 12h; if not given, as long as correlations and risk remember")
 	flags.IntVar(&f.rate, "rate", 0, "documents a second at most; 0, and no more than, what the stream's config says (5000 if nothing)")
 	flags.IntVar(&f.page, "page", 0, "documents of one search at most; 0: the stream's page")
 	flags.StringVar(&f.html, "html", "", "also write the result to this file, as one HTML page")
@@ -72,8 +76,9 @@ type backtesting struct {
 	stream   detect.Stream
 	history  *opensearch.History
 	test     *backtest.Test
-	now      *detect.Evaluator // of the rules that are tried
-	inUse    *detect.Evaluator // nil: not compared
+	now      *detect.Evaluator           // of the rules that are tried
+	inUse    *detect.Evaluator           // nil: not compared
+	before   map[string]correlate.Counts // the window
 	refused  []string
 	progress progress
 }
@@ -91,25 +96,19 @@ func runBacktest(ctx context.Context, streams IO, o *office, f backtestFlags) er
 	if err != nil {
 		return err
 	}
+	if setup.Before, err = b.memory(f.before); err != nil {
+		return err
+	}
 	window := opensearch.Window{Pattern: b.stream.Index, Fields: setup.fields, From: setup.From, To: setup.To}
-	if b.history, err = cluster.OpenHistory(ctx, window); err != nil {
-		if errors.Is(err, opensearch.ErrNoTime) {
-			return err
-		}
-		return bad(fmt.Errorf("stream %s: %w", b.stream.Name, err))
+	if err := b.readBefore(ctx, cluster, window, setup.Setup, load); err != nil {
+		return err
+	}
+	if err := b.open(ctx, cluster, window); err != nil {
+		return err
 	}
 	setup.TimeField = b.history.Field
 	b.test = backtest.New(setup.Setup)
-	b.progress = progress{streams: streams, total: b.history.Documents, began: time.Now()}
-	load.Waited = b.progress.waited
-	reading := b.history.Read(ctx, load, b.take)
-	b.progress.end()
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if err := b.history.Close(closing); err != nil {
-		fmt.Fprintln(streams.Err, "the server keeps its copy for ten minutes more:", Printable(err.Error()))
-	}
-	return b.report(f, reading)
+	return b.report(f, b.read(ctx, load))
 }
 
 // backtestSetup is what is counted, and where an event's time lies.
@@ -215,7 +214,7 @@ func (b *backtesting) take(page []opensearch.Past) error {
 
 // report shows the result. What is partial ends with exit code 1, and says so in the result itself.
 func (b *backtesting) report(f backtestFlags, reading error) error {
-	b.test.Correlated(b.now.Counts())
+	b.test.Correlated(b.counts())
 	r := b.test.Result()
 	r.Documents, r.WithoutTime, r.Refused = b.history.Documents, b.history.Timeless, b.refused
 	switch {

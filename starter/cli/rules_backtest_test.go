@@ -93,6 +93,7 @@ func TestBacktestRefuses(t *testing.T) {
 		"an unknown stream":       {[]string{"--stream", "wazu"}, 2, `no stream is named "wazu": --stream takes wazuh`},
 		"no time":                 {[]string{"--from", "yesterday"}, 2, `--from: "yesterday" is no time: write 2026-11-01T00:00:00Z`},
 		"a window the wrong way":  {[]string{"--from", "2026-11-09"}, 2, "ends (2026-11-08T00:00:00Z) before it begins"},
+		"no length of time":       {[]string{"--before", "-1h"}, 2, `--before: "-1h" is no length of time: write 12h`},
 		"a negative rate":         {[]string{"--rate", "-1"}, 2, "--rate"},
 		"a page that is too long": {[]string{"--page", "10001"}, 2, "--page"},
 		"replace without rules":   {[]string{"--replace"}, 2, "--rules"},
@@ -159,7 +160,7 @@ func TestBacktestSaysWhatIsPartial(t *testing.T) {
 	})
 	var shown bytes.Buffer
 	root := rootCommand(IO{Out: &shown, Err: io.Discard}, Verbs{})
-	root.SetArgs([]string{"rules", "backtest", "--config", p.config, "--stream", "wazuh", "--from", "2026-11-01", "--to", "2026-11-08", "--page", "10"})
+	root.SetArgs([]string{"rules", "backtest", "--config", p.config, "--stream", "wazuh", "--from", "2026-11-01", "--to", "2026-11-08", "--page", "10", "--before", "0s"})
 	err := root.ExecuteContext(ctx)
 	if err == nil || !strings.Contains(err.Error(), "it was interrupted") || !strings.Contains(shown.String(), "10 of 31 events") {
 		t.Errorf("%v: %s", err, shown.String())

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/rules/backtest"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
+)
+
+// readBefore lets correlations, their silences and risk know what lies before the window, as they would have. What is found
+// there goes to a test of its own, which nobody sees.
+func (b *backtesting) readBefore(ctx context.Context, cluster *opensearch.Client, window opensearch.Window, setup backtest.Setup, load opensearch.Load) error {
+	span := setup.Before
+	if span <= 0 {
+		return nil
+	}
+	window.From, window.To = window.From.Add(-span), window.From
+	setup.From, setup.To, setup.Propose = window.From, window.To, nil
+	if err := b.open(ctx, cluster, window); err != nil {
+		return err
+	}
+	b.test = backtest.New(setup)
+	if err := b.read(ctx, load); err != nil {
+		return bad(fmt.Errorf("read the %s before --from (--before 0s leaves them out): %w", span, err))
+	}
+	b.before = b.now.Counts()
+	return nil
+}
+
+// memory is how long before the window reading begins: as long as anything may matter, or what --before says.
+func (b *backtesting) memory(before string) (time.Duration, error) {
+	if before != "" {
+		span, err := time.ParseDuration(before)
+		if err != nil || span < 0 {
+			return 0, fmt.Errorf("--before: %q is no length of time: write 12h, or 0s for nothing", before)
+		}
+		return span, nil
+	}
+	longest := b.now.Memory()
+	if b.inUse != nil {
+		longest = max(longest, b.inUse.Memory())
+	}
+	return (longest + time.Minute - 1).Truncate(time.Minute), nil
+}
+
+// open makes the copy of a window, which read reads.
+func (b *backtesting) open(ctx context.Context, cluster *opensearch.Client, window opensearch.Window) (err error) {
+	b.history, err = cluster.OpenHistory(ctx, window)
+	if err == nil || errors.Is(err, opensearch.ErrNoTime) {
+		return err
+	}
+	return bad(fmt.Errorf("stream %s: %w", b.stream.Name, err))
+}
+
+// read reads the copy to its end, and closes it.
+func (b *backtesting) read(ctx context.Context, load opensearch.Load) error {
+	b.progress = progress{streams: b.streams, total: b.history.Documents, began: time.Now()}
+	load.Waited = b.progress.waited
+	reading := b.history.Read(ctx, load, b.take)
+	b.progress.end()
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := b.history.Close(closing); err != nil {
+		fmt.Fprintln(b.streams.Err, "the server keeps its copy for ten minutes more:", Printable(err.Error()))
+	}
+	return reading
+}
+
+// counts are what became of correlations' events within the window.
+func (b *backtesting) counts() map[string]correlate.Counts {
+	counts := b.now.Counts()
+	for rule, before := range b.before {
+		now := counts[rule]
+		counts[rule] = correlate.Counts{Evicted: now.Evicted - before.Evicted, Late: now.Late - before.Late, Silent: now.Silent - before.Silent}
+	}
+	return counts
+}
