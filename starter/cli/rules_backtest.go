@@ -62,7 +62,7 @@ func rulesBacktestCommand(streams IO) *cobra.Command {
 	flags.StringVar(&f.to, "to", "now", "when it ends")
 	flags.StringArrayVar(&f.folders, "rules", nil, "a folder that is laid over the rules in use; may be given several times")
 	flags.BoolVar(&f.replace, "replace", false, "the folders of --rules stand in the place of the config's content folders")
-	flags.StringVar(&f.before, "before", "", "how long before the window reading begins, as 12h; if not given, as long as correlations and risk remember")
+	flags.StringVar(&f.before, "before", "", "how long before the window reading begins, as 12h; if not given, as long as correlations and risk remember, at most the window's length or a day")
 	flags.IntVar(&f.rate, "rate", 0, "documents a second at most; 0, and no more than, what the stream's config says (5000 if nothing)")
 	flags.IntVar(&f.page, "page", 0, "documents of one search at most; 0: the stream's page")
 	flags.StringVar(&f.html, "html", "", "also write the result to this file, as one HTML page")
@@ -96,7 +96,7 @@ func runBacktest(ctx context.Context, streams IO, o *office, f backtestFlags) er
 	if err != nil {
 		return err
 	}
-	if setup.Before, err = b.memory(f.before); err != nil {
+	if setup.Before, err = b.memory(f.before, setup.To.Sub(setup.From)); err != nil {
 		return err
 	}
 	window := opensearch.Window{Pattern: b.stream.Index, Fields: setup.fields, From: setup.From, To: setup.To}

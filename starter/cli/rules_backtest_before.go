@@ -31,8 +31,10 @@ func (b *backtesting) readBefore(ctx context.Context, cluster *opensearch.Client
 	return nil
 }
 
-// memory is how long before the window reading begins: as long as anything may matter, or what --before says.
-func (b *backtesting) memory(before string) (time.Duration, error) {
+// memory is how long before the window reading begins: what --before says, or as long as anything may matter, but then no
+// longer than the window itself or a day, whichever is longer. A risk remembers for days, and nobody wants to read a week
+// to test an hour.
+func (b *backtesting) memory(before string, window time.Duration) (time.Duration, error) {
 	if before != "" {
 		span, err := time.ParseDuration(before)
 		if err != nil || span < 0 {
@@ -44,7 +46,7 @@ func (b *backtesting) memory(before string) (time.Duration, error) {
 	if b.inUse != nil {
 		longest = max(longest, b.inUse.Memory())
 	}
-	return (longest + time.Minute - 1).Truncate(time.Minute), nil
+	return min((longest + time.Minute - 1).Truncate(time.Minute), max(window, 24*time.Hour)), nil
 }
 
 // open makes the copy of a window, which read reads.
