@@ -60,6 +60,11 @@ unmount_all() {
   done
 }
 
+redis_pid() { # of the Redis that runs, if one does
+  local pid
+  pid=$(cat "$ROOT/run/redis-openvas/redis-server.pid" 2>/dev/null) && grep -q redis "/proc/$pid/comm" 2>/dev/null && echo "$pid"
+}
+
 start_stores() {
   local v
   v=$(pg_version)
@@ -71,15 +76,14 @@ start_stores() {
     rm -f "$ROOT/var/lib/postgresql/$v/main/postmaster.pid"
     chroot "$ROOT" pg_ctlcluster "$v" main start -o "-c listen_addresses=''" -o "-c fsync=off"
   fi
-  if ! [ -S "$ROOT/run/redis-openvas/redis.sock" ]; then
+  if ! redis_pid >/dev/null; then
     chroot --userspec=redis:redis "$ROOT" redis-server /etc/redis/redis-openvas.conf --syslog-enabled no >/dev/null
   fi
 }
 
 stop_stores() {
   local pid v
-  pid=$(cat "$ROOT/run/redis-openvas/redis-server.pid" 2>/dev/null || true)
-  if [ -n "$pid" ] && grep -q redis "/proc/$pid/comm" 2>/dev/null; then kill "$pid" || true; fi
+  if pid=$(redis_pid); then kill "$pid" || true; fi
   v=$(pg_version)
   if [ -S "$ROOT/run/postgresql/.s.PGSQL.5432" ]; then chroot "$ROOT" pg_ctlcluster "$v" main stop -m fast || true; fi
 }
