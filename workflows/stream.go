@@ -60,7 +60,8 @@ type stream struct {
 	stop       func() // ends every reader of this run
 }
 
-// read keeps one slot's reader running until the run ends.
+// read keeps one slot's reader running until the run ends, which the first slot with so many terms does: one whose terms are
+// short, since its workers are stopped again and again, is through long before the others.
 func (s *stream) read(ctx workflow.Context, slot int) {
 	for n := 0; n < termsPerRun && ctx.Err() == nil; n++ {
 		term, err := do(ctx, activities.ReadSlot, activities.SlotRequest{Stream: s.name, Slot: slot, Slots: s.slots, Term: leaseTerm})
@@ -79,6 +80,9 @@ func (s *stream) read(ctx workflow.Context, slot int) {
 		default:
 			s.missed(ctx, slot)
 		}
+	}
+	if workflow.GetVersion(ctx, "the first slot that is through ends the run", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		s.stop() // else its shards would have no reader until the last slot is through
 	}
 }
 

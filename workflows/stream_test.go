@@ -24,6 +24,7 @@ type readers struct {
 	beside int                    // terms that began while another of the slot ran
 	slots  int                    // of the stream, as the workers' config has it now; 0: it is in none
 	broken bool                   // no worker can do anything
+	stops  int                    // terms of the first slot that a stopped worker ends early
 }
 
 func newReaders(w *world) *readers {
@@ -66,6 +67,10 @@ func (r *readers) lease(ctx context.Context, name string, term time.Duration, re
 		r.beside++
 	}
 	r.at[name]++
+	if strings.Contains(name, "/0 of ") && r.stops > 0 {
+		r.stops--
+		term = 20 * time.Second
+	}
 	token, id := activity.GetInfo(ctx).TaskToken, activity.GetInfo(ctx).WorkflowExecution.ID
 	r.w.env.RegisterDelayedCallback(func() {
 		r.mu.Lock()
@@ -105,6 +110,27 @@ func TestReadersTakeTermsOneAfterTheOther(t *testing.T) {
 			if gap := terms[i].Sub(terms[i-1]); gap.Round(time.Second) != 10*time.Minute {
 				t.Errorf("%s: a term of %s", name, gap)
 			}
+		}
+	}
+}
+
+// TestASlotThatIsThroughEarlyWaitsForNoOther: the worker of one slot is stopped again and again, and each stop ends a term.
+func TestASlotThatIsThroughEarlyWaitsForNoOther(t *testing.T) {
+	w := newWorld(t)
+	readers := newReaders(w)
+	readers.stops = 90
+	w.start("stream/wazuh", "Stream", "wazuh", 2)
+
+	w.plays(6 * time.Hour)
+
+	for name, terms := range readers.terms {
+		for i := 1; i < len(terms); i++ {
+			if gap := terms[i].Sub(terms[i-1]); gap > 10*time.Minute+time.Second {
+				t.Errorf("nobody reads %s for %s", name, gap-10*time.Minute)
+			}
+		}
+		if last := terms[len(terms)-1].Sub(terms[0]); last < 6*time.Hour-11*time.Minute {
+			t.Errorf("nobody reads %s after %s", name, last)
 		}
 	}
 }

@@ -233,7 +233,7 @@ func (p *dispatcher) settle(ctx context.Context, t *telling) {
 	switch {
 	case t.err != nil:
 		p.untold(ctx, t.err)
-	case t.nobody && !t.signals[t.told].opens:
+	case t.nobody && t.signals[t.told].opens == 0:
 		p.drop(q, t.signals[t.told], kindNothingOpen)
 		q.open, q.quiet = false, p.now().Add(joinAgain)
 	case t.nobody && t.fresh && !t.start:
@@ -256,7 +256,7 @@ func (p *dispatcher) landed(t *telling) {
 }
 
 func (p *dispatcher) drop(q *queue, s signal, kind string) {
-	q.drop(s.refs)
+	q.drop(s)
 	p.total -= len(s.refs)
 	p.dirty = true
 	p.d.Metrics.signals.WithLabelValues(kind).Inc()

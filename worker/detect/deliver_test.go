@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -180,6 +181,34 @@ func (r *reluctant) SignalIncident(ctx context.Context, news activities.News) (a
 	case <-ctx.Done():
 		return activities.Started{}, ctx.Err()
 	}
+}
+
+// hesitant is a frontend that answers the first question whether an incident runs not before it is told to.
+type hesitant struct {
+	*incidents
+	once   sync.Once
+	asked  chan struct{}
+	answer chan struct{}
+}
+
+func (h *hesitant) SignalOpenIncident(ctx context.Context, news activities.News) (bool, error) {
+	h.once.Do(func() { close(h.asked); <-h.answer })
+	return h.incidents.SignalOpenIncident(ctx, news)
+}
+
+// TestWhatComesWhileAnIncidentIsToldIsTold: while the frontend is asked about a detection that only joins, one that opens an
+// incident comes. The answer settles what was asked about, and nothing else.
+func TestWhatComesWhileAnIncidentIsToldIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	frontend := &hesitant{incidents: b.signaller, asked: make(chan struct{}), answer: make(chan struct{})}
+	b.detections("weak", "web-01", 1, weak)
+	b.dispatchTo(frontend, detect.Config{}, 1)
+	<-frontend.asked
+	b.detections("high", "web-01", 1)
+	b.until("it is read", func() bool { return b.counter("sallyport_dispatch_waiting_detections") == 2 })
+	close(frontend.answer)
+	b.untilHeard("web-01", 1)
 }
 
 // TestIncidentsAreToldSideBySide: one that is slow to be told keeps neither others from it, nor the ledger from being read.

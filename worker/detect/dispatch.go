@@ -18,7 +18,8 @@ const dispatcherReader = "dispatcher"
 const (
 	ledgerPoll = 250 * time.Millisecond // from one look at it to the next, whatever was told in between
 	ledgerPage = 1000
-	maxWaiting = 200_000 // detections in memory; beyond it the ledger is the queue
+	maxWaiting = 200_000        // detections in memory; beyond it the sweep tells incidents that do not run of what comes
+	mostInAll  = 2 * maxWaiting // with those of incidents that run; beyond it the ledger is not read
 )
 
 // dispatcher is one lease term of the one dispatcher.
@@ -30,7 +31,8 @@ type dispatcher struct {
 	said   time.Time // the hour for which an overload was reported
 	term   activities.DispatchTerm
 	memory *memory
-	total  int // detections that wait
+	total  int  // detections that wait
+	full   bool // some were left to the sweep
 
 	tellers *tellers
 	out     int  // incidents that the tellers have
@@ -96,7 +98,7 @@ func (p *dispatcher) run(ctx context.Context) error {
 func (p *dispatcher) watch(ctx context.Context) error {
 	for ctx.Err() == nil {
 		looked := time.Now()
-		if p.total < maxWaiting && p.ready(ctx) {
+		if p.total < mostInAll && p.ready(ctx) {
 			err := p.poll(ctx)
 			switch {
 			case ctx.Err() != nil:
@@ -150,9 +152,15 @@ func (p *dispatcher) take(ctx context.Context, position *opensearch.Position, hi
 	return nil
 }
 
+// enqueue lets a detection wait for its incident's turn. When too many wait, most of them for tokens, those of incidents
+// that do not run are left to the sweep, so that those that do, and correlations, go on.
 func (p *dispatcher) enqueue(detection soar.Detection, ref waitingRef) {
 	key := detection.Entity.IncidentKey()
 	q := p.queues[key]
+	if p.total >= maxWaiting && (q == nil || !q.open) && detection.Entity.Family != soar.OwnFamily {
+		p.leave()
+		return
+	}
 	if q == nil {
 		q = &queue{entity: detection.Entity.Normalised()}
 		p.queues[key] = q
@@ -163,6 +171,14 @@ func (p *dispatcher) enqueue(detection soar.Detection, ref waitingRef) {
 		q.joins = append(q.joins, ref)
 	}
 	p.total++
+}
+
+// leave says, once a term, that the sweep has to find what comes.
+func (p *dispatcher) leave() {
+	if !p.full {
+		p.log.Warn("too many detections wait: what comes for incidents that do not run is left to the sweep", "waiting", p.total)
+	}
+	p.full = true
 }
 
 // saveCursor saves each position, but before the oldest detection of its shard that still waits.

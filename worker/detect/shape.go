@@ -68,8 +68,8 @@ func (q *queue) due(now time.Time) bool {
 
 // signal is what the incident is told at once.
 type signal struct {
-	opens bool // may start the incident
 	refs  []waitingRef
+	opens int // how many of them, the first ones, may start the incident
 }
 
 // telling plans what the incident is told in one beat; those that open go first.
@@ -78,10 +78,9 @@ func (q *queue) telling() *telling {
 	opens, joins := q.opens, q.joins
 	_, most := q.beat()
 	for len(t.signals) < most && len(opens)+len(joins) > 0 {
-		s := signal{opens: len(opens) > 0}
-		n := min(len(opens), activities.MaxNews)
-		s.refs, opens = slices.Clone(opens[:n]), opens[n:]
-		n = min(len(joins), activities.MaxNews-n)
+		s := signal{opens: min(len(opens), activities.MaxNews)}
+		s.refs, opens = slices.Clone(opens[:s.opens]), opens[s.opens:]
+		n := min(len(joins), activities.MaxNews-s.opens)
 		s.refs, joins = append(s.refs, joins[:n]...), joins[n:]
 		t.signals = append(t.signals, s)
 	}
@@ -90,11 +89,10 @@ func (q *queue) telling() *telling {
 	return t
 }
 
-// drop forgets the first detections that opens and joins hold, which were told.
-func (q *queue) drop(batch []waitingRef) {
-	fromOpens := min(len(q.opens), len(batch))
-	q.opens = q.opens[fromOpens:]
-	q.joins = q.joins[min(len(q.joins), len(batch)-fromOpens):]
+// drop forgets what a signal took. What came since stands behind it in its list.
+func (q *queue) drop(s signal) {
+	q.opens = q.opens[s.opens:]
+	q.joins = q.joins[len(s.refs)-s.opens:]
 }
 
 func newsOf(entity soar.Entity, batch []waitingRef) activities.News {
