@@ -63,12 +63,8 @@ func searchable(cause string) string {
 }
 
 func (a *Audits) append(ctx context.Context, entry audit.Entry) error {
-	written, err := a.written(ctx, entry)
+	index, head, written, err := a.visible(ctx, entry)
 	if err != nil || written {
-		return err
-	}
-	index, head, err := a.visibleHead(ctx, entry)
-	if err != nil {
 		return err
 	}
 	for range auditAttempts {
@@ -95,33 +91,34 @@ func (a *Audits) append(ctx context.Context, entry audit.Entry) error {
 	return fmt.Errorf("lost its place %d times in a row", auditAttempts)
 }
 
-// written reports whether an entry with this cause is visible in the chain. One that is not visible yet is met by
-// append on its way to the end.
-func (a *Audits) written(ctx context.Context, entry audit.Entry) (bool, error) {
-	found, err := a.client.Count(ctx, auditIndices, map[string]any{"bool": map[string]any{"filter": []any{
-		map[string]any{"term": map[string]any{"chain": entry.Chain}}, map[string]any{"term": map[string]any{"cause": entry.Cause}},
-	}}})
-	return found > 0, err
-}
-
-// visibleHead returns the last entry of the chain that a search sees, or nil, and the index that the chain lies in.
-func (a *Audits) visibleHead(ctx context.Context, entry audit.Entry) (index string, head *audit.Entry, err error) {
-	var found Result
+// visible is what one search sees of the chain: its last entry, or nil, the index that the chain lies in, and whether an
+// entry with this cause is written. One that is not visible yet is met by append on its way from there to the end; with a
+// search for each a refresh between the two would hide it from both.
+func (a *Audits) visible(ctx context.Context, entry audit.Entry) (index string, head *audit.Entry, written bool, err error) {
+	var found struct {
+		Result
+		Aggregations struct {
+			Written struct {
+				Count int64 `json:"doc_count"`
+			} `json:"written"`
+		} `json:"aggregations"`
+	}
 	err = a.client.Search(ctx, auditIndices, map[string]any{
 		"size": 1, "sort": []any{map[string]any{"seq": "desc"}}, "query": map[string]any{"term": map[string]any{"chain": entry.Chain}},
+		"aggs": map[string]any{"written": map[string]any{"filter": map[string]any{"term": map[string]any{"cause": entry.Cause}}}},
 	}, &found)
 	if err != nil {
-		return "", nil, err
+		return "", nil, false, err
 	}
 	if len(found.Hits.Hits) == 0 {
 		index, err = a.birthplace(ctx, entry)
-		return index, nil, err
+		return index, nil, false, err
 	}
 	last, head := found.Hits.Hits[0], &audit.Entry{}
 	if err := json.Unmarshal(last.Source, head); err != nil {
-		return "", nil, fmt.Errorf("audit entry %s is not readable: %w", last.ID, err)
+		return "", nil, false, fmt.Errorf("audit entry %s is not readable: %w", last.ID, err)
 	}
-	return last.Index, head, nil
+	return last.Index, head, found.Aggregations.Written.Count > 0, nil
 }
 
 // birthplace is the index of a chain of which no search sees anything: that of its first entry, if it was written a

@@ -93,7 +93,7 @@ func (c *chooser) sign(at int32) (best []clue, cost float64, ok bool) {
 			if !found {
 				return nil, 0, false
 			}
-			best, cost = append(slices.Clip(best), signs...), cost+sum
+			best, cost = append(best, signs...), cost+sum
 		}
 		return best, cost, true
 	case opNot, opUnsure:

@@ -48,6 +48,7 @@ var binding = map[string]int{"(": 0, "or": 1, "and": 2, "not": 3}
 
 // detection compiles selections and condition to one step.
 func (c *compiler) detection(tree *document.Node) (int32, error) {
+	c.spelled = 0
 	r := &conditionReader{c: c, named: map[string]int32{}}
 	for i, key := range tree.Keys {
 		switch key.Text {

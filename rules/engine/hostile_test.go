@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -129,5 +130,34 @@ func TestComparedFieldsOfOneLetter(t *testing.T) {
 		if n, _ := hits(t, m, event); n != want {
 			t.Errorf("%d rules match, want %d", n, want)
 		}
+	}
+}
+
+// TestManySpellings: windash writes a value with five dashes in 3,125 ways. What a rule may ask for is bounded, and work and
+// memory grow with it, not with its square.
+func TestManySpellings(t *testing.T) {
+	values := func(n int) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf("' -a%d -b -c -d -e'", i))
+		}
+		return "a: {f|windash|contains: [" + strings.Join(list, ", ") + "]}\ncondition: a"
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m := programOf(t, values(8)).NewMatcher("")
+	if n, _ := hits(t, m, `{"f":"x -a7 /b –c -d -e"}`); n != 1 {
+		t.Errorf("%d rules match", n)
+	}
+	runtime.ReadMemStats(&after)
+	if made := after.TotalAlloc - before.TotalAlloc; made > 500<<20 {
+		t.Errorf("%d MiB were made for 25,000 texts", made>>20)
+	}
+	trees, err := document.Read([]byte(values(17)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, refused := Compile([]Rule{{Detection: trees[0], Category: "test"}}, nil); len(refused) != 1 {
+		t.Errorf("refused %v, want the rule with 53,125 spellings", refused)
 	}
 }

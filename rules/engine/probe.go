@@ -72,7 +72,7 @@ func (t *test) signs() (sets [][]probe) {
 		}
 		return append(sets, present)
 	case compares:
-		if t.bound.numbers && !t.keyword {
+		if t.bound.numbers && t.bound.isWhole && !t.keyword {
 			return [][]probe{append(at(probeEquals, strconv.AppendInt(nil, t.bound.whole, 10)), probe{probeNumber, t.field, ""})}
 		}
 		return [][]probe{present}

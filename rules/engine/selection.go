@@ -18,6 +18,8 @@ type compiler struct {
 	index  map[string]int32
 	steps  []step
 	none   dear
+
+	spelled int // texts of the detection that windash made
 }
 
 // join is a step over several; one alone is itself.

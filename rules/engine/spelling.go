@@ -172,6 +172,9 @@ func (l *line) spellings(text string) (all []string, err error) {
 		if texts, err = dashes(text); err != nil {
 			return nil, err
 		}
+		if l.spelled += len(texts); l.spelled > maxSpelled {
+			return nil, fmt.Errorf("has too many spellings for windash, with the values before it")
+		}
 	}
 	wide := l.does["utf16"] || l.does["utf16le"] || l.does["utf16be"]
 	coded := l.does["base64"] || l.does["base64offset"]
@@ -198,6 +201,9 @@ func (l *line) spellings(text string) (all []string, err error) {
 	}
 	return all, nil
 }
+
+// maxSpelled bounds what windash makes of the values of one detection.
+const maxSpelled = 50_000
 
 // dashes writes each dash or / before a word, where no word ends, in the five ways that Windows' programs take.
 func dashes(text string) ([]string, error) {

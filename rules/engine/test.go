@@ -183,6 +183,9 @@ func newBound(operator, part, text string) (b bound, err error) {
 	if b.float, err = strconv.ParseFloat(text, 64); err != nil {
 		return b, errors.New("no number")
 	}
+	if !b.isWhole && math.Abs(b.float) < 1<<62 && b.float == math.Trunc(b.float) { // 1.0
+		b.whole, b.isWhole = int64(b.float), true
+	}
 	return b, nil
 }
 

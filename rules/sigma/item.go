@@ -206,6 +206,9 @@ func (p *ruleParser) written(name string, mods modifiers, v *document.Node, bad 
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+	if p.spelled += mods.spellings(v.Text); p.spelled > maxSpelled {
+		return nil, bad("has too many spellings for windash, with the values before it")
+	}
 	before, after := mods.has("contains") || mods.has("endswith"), mods.has("contains") || mods.has("startswith")
 	if name == "" && !before && !after {
 		before, after = true, true

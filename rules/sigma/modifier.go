@@ -107,8 +107,24 @@ func (m modifiers) part() string {
 
 var dash = regexp.MustCompile(`\B[-/–—―]\b`)
 
-// maxDashes bounds windash: five to the power of it are the spellings of one value.
-const maxDashes = 5
+// maxDashes bounds windash: five to the power of it are the spellings of one value. maxSpelled bounds those of all values of
+// a detection.
+const (
+	maxDashes  = 5
+	maxSpelled = 50_000
+)
+
+// spellings is how many texts windash makes of a value that rewrite took.
+func (m modifiers) spellings(text string) (n int) {
+	if !m.has("windash") {
+		return 0
+	}
+	n = 1
+	for range dash.FindAllStringIndex(text, -1) {
+		n *= 5
+	}
+	return n
+}
 
 // rewrite applies the modifiers that change a value's text, and gives it as runes with wildcards.
 func (m modifiers) rewrite(from string) (all [][]rune, err error) {

@@ -199,3 +199,13 @@ func TestNearIsAPartOfWhatTheRuleAsksFor(t *testing.T) {
 		}
 	}
 }
+
+// TestSpellingsAreBounded: as in the engine, 16 values of 3,125 spellings are taken, and one more refuses the rule.
+func TestSpellingsAreBounded(t *testing.T) {
+	for n, refused := range map[int]int{16: 0, 17: 1} {
+		text := "title: t\nlogsource: {category: test}\ndetection:\n  condition: a\n  a:\n    f|windash|contains:\n" + strings.Repeat("      - ' -a -b -c -d -e'\n", n)
+		if file := Parse("r.yml", []byte(text), nil); len(file.Refused) != refused || len(file.Rules)+len(file.Refused) != 1 {
+			t.Errorf("%d values: refused %v", n, file.Refused)
+		}
+	}
+}

@@ -161,6 +161,7 @@ type ruleParser struct {
 	later    string // the version that the rule names, if it is later than ours
 	warnings []Remark
 	explains bool // items keep how they are written
+	spelled  int  // texts that windash made
 }
 
 var levels = []string{"informational", "low", "medium", "high", "critical"}
