@@ -66,6 +66,29 @@ func TestFailOverBetweenStatsAndSearch(t *testing.T) {
 	}
 }
 
+// TestRelocatingPrimary: a primary that moves to another node is one until it is handed over. It is read, a hole in the
+// shard beside it is proved, the watermark goes on; and what is written afterwards is read from where it went.
+func TestRelocatingPrimary(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(-1)) // every page has a hole at first
+	b.server.CreateIndex("ev-1", 2, time.Time{})
+	b.watchCursor()
+	handOver := b.server.Shard("ev-1", 1).Relocate()
+	b.put("ev-1", "before", 40)
+	stream := b.stream()
+	b.read(stream)
+	b.untilCovered(stream, time.Now())
+	if missing := b.counter("sallyport_stream_missing_shards"); missing != 0 {
+		t.Errorf("%v shards count as missing while a primary moves", missing)
+	}
+	handOver()
+	b.put("ev-1", "after", 40)
+	b.untilCovered(stream, time.Now())
+	if got := len(b.ledger()); got != 80 {
+		t.Errorf("%d of 80 events are evaluated", got)
+	}
+}
+
 // TestRollover writes on through an alias that is rolled over while it is read, by the alias' own name.
 func TestRollover(t *testing.T) {
 	t.Parallel()
