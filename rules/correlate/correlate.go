@@ -47,7 +47,7 @@ type Event struct {
 	Time        time.Time // of the event itself
 	ReadAt      time.Time
 	FedAt       time.Time // by the clock of who feeds it; zero: nobody looked
-	Values      []Value // fields that correlations need
+	Values      []Value   // fields that correlations need
 	Entity      soar.Entity
 	Asset       soar.Asset
 	Stream      string
