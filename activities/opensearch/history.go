@@ -51,6 +51,9 @@ const keepPoint = "10m"
 // maxNames is how long a list of indices may be in a request's address, which the server takes 4 KiB of.
 const maxNames = 3000
 
+// Addressable reports whether a list of indices can be named in one request's address.
+func Addressable(indices string) bool { return len(pathTo(indices)) <= maxNames }
+
 // maxResult is the server's own limit of one answer.
 const maxResult = 10_000
 
@@ -193,7 +196,7 @@ func (h *History) open(ctx context.Context) error {
 		return nil // nothing lies in the window
 	}
 	where := strings.Join(caps.Indices, ",")
-	if len(where) > maxNames {
+	if !Addressable(where) {
 		where = h.window.Pattern
 	}
 	var answer struct {

@@ -13,7 +13,7 @@ import (
 	"strconv"
 )
 
-// Shard is a started primary as the server's statistics show it. Every operation up to Checkpoint is on every copy.
+// Shard is a primary that was started as the server's statistics show it. Every operation up to Checkpoint is on every copy.
 type Shard struct {
 	Index      string
 	UUID       string // of the index
@@ -97,8 +97,11 @@ type shardCopy struct {
 	} `json:"commit"`
 }
 
+// primary reports whether the copy is a primary that was started. One that is relocating still is, until it is handed over;
+// the copy that it moves to is shown by no statistics before.
 func (c shardCopy) primary(index, uuid string, number int) (Shard, bool) {
-	if !c.Routing.Primary || c.Routing.State != "STARTED" || c.SeqNo == nil || c.Commit.UserData.History == "" || uuid == "" {
+	started := c.Routing.State == "STARTED" || c.Routing.State == "RELOCATING"
+	if !c.Routing.Primary || !started || c.SeqNo == nil || c.Commit.UserData.History == "" || uuid == "" {
 		return Shard{}, false
 	}
 	return Shard{

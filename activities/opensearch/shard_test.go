@@ -3,6 +3,8 @@ package opensearch_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +106,23 @@ func TestNoIndex(t *testing.T) {
 		gone := opensearch.Shard{Index: prefix + "nothing"}
 		if _, err := c.ReadPage(ctx, gone, -1, 10, 10); !opensearch.Gone(err) {
 			t.Errorf("a page of an index that is not there: %v", err)
+		}
+	})
+}
+
+// TestAddressable names as many indices in one address as may be, and a third more: that is refused, here as there.
+func TestAddressable(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *opensearch.Client, prefix string) {
+		names := prefix + "0"
+		for i := 1; opensearch.Addressable(names); i++ {
+			names += fmt.Sprintf(",%s%d", prefix, i)
+		}
+		if _, err := c.Primaries(t.Context(), names[:strings.LastIndex(names, ",")]); err != nil {
+			t.Errorf("as many as can be named: %v", err)
+		}
+		var fault *opensearch.Fault
+		if _, err := c.Primaries(t.Context(), names+names[:1500]); !errors.As(err, &fault) || fault.Status != http.StatusBadRequest {
+			t.Errorf("a third more: %v, want status 400", err)
 		}
 	})
 }

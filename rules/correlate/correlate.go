@@ -46,7 +46,8 @@ type Event struct {
 	Level       soar.Level
 	Time        time.Time // of the event itself
 	ReadAt      time.Time
-	Values      []Value // fields that correlations need
+	FedAt       time.Time // by the clock of who feeds it; zero: nobody looked
+	Values      []Value   // fields that correlations need
 	Entity      soar.Entity
 	Asset       soar.Asset
 	Stream      string
@@ -84,6 +85,15 @@ func (e *Event) at() int64 {
 		return latest.UnixNano()
 	}
 	return e.Time.UnixNano()
+}
+
+// read is when the event was read as far as that is believed, in nanoseconds: never after it was fed. A reader whose clock
+// is ahead must not end the time of what others read.
+func (e *Event) read() int64 {
+	if !e.FedAt.IsZero() && e.ReadAt.After(e.FedAt) {
+		return e.FedAt.UnixNano()
+	}
+	return e.ReadAt.UnixNano()
 }
 
 // Firing says that a correlation holds for a group.
@@ -151,7 +161,7 @@ func (s *State) Feed(e *Event) []Firing { return s.feed(e, true) }
 func (s *State) Recall(e *Event) { s.feed(e, false) }
 
 func (s *State) feed(e *Event, loud bool) (fired []Firing) {
-	s.newest = max(s.newest, e.ReadAt.UnixNano())
+	s.newest = max(s.newest, e.read())
 	s.Remember(e)
 	for _, to := range s.set.feeds[e.Rule] {
 		fired = s.stores[to.rule].take(e, to.member, s.newest, loud, fired)

@@ -24,7 +24,7 @@ func newStore(rule *Rule, limits Limits) *store {
 func (t *store) take(e *Event, member int, newest int64, loud bool, fired []Firing) []Firing {
 	t.newest = newest
 	t.wheel.turn(newest, t.over)
-	read := e.ReadAt.UnixNano()
+	read := e.read()
 	if read < 0 || read/t.wheel.width < t.wheel.oldest(newest) {
 		t.counts.Late++
 		return fired
@@ -180,7 +180,7 @@ func (t *store) release(e *entry) {
 // remember notes a firing of this correlation that the ledger has.
 func (t *store) remember(e *Event, newest int64) {
 	t.newest = newest
-	read := e.ReadAt.UnixNano()
+	read := e.read()
 	if read < t.oldFiring() {
 		return
 	}

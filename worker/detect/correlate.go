@@ -67,13 +67,14 @@ func (p *dispatcher) recall(ctx context.Context, set *correlate.Set) (*correlate
 	if set.Len() == 0 {
 		return state, nil
 	}
+	now := p.now()
 	newest := p.held.Newest
-	if newest.IsZero() {
-		newest = p.now()
+	if newest.IsZero() || newest.After(now) {
+		newest = now
 	}
 	count := 0
 	err := p.d.ledger.Recall(ctx, sortedPositions(p.positions), newest.Add(-set.Memory()), set.IDs(), func(hit opensearch.Hit, known bool) error {
-		event, counts := eventOf(hit)
+		event, counts := eventOf(hit, now)
 		switch {
 		case event == nil:
 		case known && counts:
@@ -89,21 +90,21 @@ func (p *dispatcher) recall(ctx context.Context, set *correlate.Set) (*correlate
 }
 
 // eventOf reads a document as correlations see it; nil if it is none. What is late or suppressed does not count.
-func eventOf(hit opensearch.Hit) (event *correlate.Event, counts bool) {
+func eventOf(hit opensearch.Hit, now time.Time) (event *correlate.Event, counts bool) {
 	var d soar.Detection
 	if json.Unmarshal(hit.Source, &d) != nil || d.Entity.Name == "" {
 		return nil, false
 	}
-	return seen(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d)
+	return seen(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d, now)
 }
 
 // seen is eventOf for a document that is decoded already.
-func seen(ref soar.DetectionRef, d soar.Detection) (event *correlate.Event, counts bool) {
+func seen(ref soar.DetectionRef, d soar.Detection, now time.Time) (event *correlate.Event, counts bool) {
 	if d.ReadAt.Unix() <= 0 {
 		return nil, false
 	}
 	event = &correlate.Event{
-		Ref: ref, Rule: d.Rule.ID, Level: d.Rule.Level, Time: d.EventTime, ReadAt: d.ReadAt, Stream: d.Stream,
+		Ref: ref, Rule: d.Rule.ID, Level: d.Rule.Level, Time: d.EventTime, ReadAt: d.ReadAt, FedAt: now, Stream: d.Stream,
 		Entity: d.Entity, Asset: d.Asset, Event: d.Event, Observables: d.Observables, Match: opensearch.IsMatch(ref.Index),
 	}
 	for name, text := range d.Correlate {
@@ -115,14 +116,18 @@ func seen(ref soar.DetectionRef, d soar.Detection) (event *correlate.Event, coun
 
 // correlate feeds one document; what fires is kept until it is written.
 func (p *dispatcher) correlate(hit opensearch.Hit, d soar.Detection) {
+	now := p.now()
+	if d.ReadAt.Sub(now) > correlate.Ahead {
+		p.d.Metrics.ahead.WithLabelValues(d.Stream, clockOfReader).Inc()
+	}
 	if m := p.memory; m.state != nil {
-		m.fired = append(m.fired, m.feed(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d, p.now())...)
+		m.fired = append(m.fired, m.feed(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d, now)...)
 	}
 }
 
 // feed remembers a document and returns what fires on it now.
 func (m *memory) feed(ref soar.DetectionRef, d soar.Detection, now time.Time) (fired []opensearch.Entry) {
-	event, counts := seen(ref, d)
+	event, counts := seen(ref, d, now)
 	switch {
 	case event == nil:
 	case !counts:

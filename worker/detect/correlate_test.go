@@ -39,18 +39,25 @@ func (b *bench) office(more ...fs.FS) *office {
 	return &office{bench: b, live: live, begun: time.Now().UTC().Add(-5 * time.Minute)}
 }
 
-// start begins to read and to dispatch, as a worker that has just started; kill returns when neither runs any more.
-func (o *office) start() (kill func()) {
+// worker is one that has just started, with the stream that it reads.
+func (o *office) worker() (*detect.Detect, detect.Stream) {
 	o.Helper()
 	log := slog.New(slog.NewTextHandler(o.Output(), nil))
 	stream := o.stream(func(s *detect.Stream) { s.Mapping = "wazuh4" })
 	d, err := detect.New(detect.Parts{
-		Config: detect.Config{Streams: []detect.Stream{stream}}, State: o.client, Signaller: o.signaller, Metrics: o.metrics, Log: log, Rules: o.live,
+		Config: detect.Config{Streams: []detect.Stream{stream}}, State: o.client, Signaller: o.signaller, Metrics: o.metrics, Log: log, Rules: o.live, Now: o.now,
 		Matcher: func(s detect.Stream) (detect.Matcher, error) { return detect.NewRuleMatcher(o.live, s, o.metrics, log) },
 	})
 	if err != nil {
 		o.Fatal(err)
 	}
+	return d, stream
+}
+
+// start lets a new worker read and dispatch; kill returns when it does neither any more.
+func (o *office) start() (kill func()) {
+	o.Helper()
+	d, stream := o.worker()
 	ctx, cancel := context.WithCancel(o.Context())
 	var running sync.WaitGroup
 	loop := func(term func() error) {

@@ -66,6 +66,29 @@ func TestFailOverBetweenStatsAndSearch(t *testing.T) {
 	}
 }
 
+// TestRelocatingPrimary: a primary that moves to another node is one until it is handed over. It is read, a hole in the
+// shard beside it is proved, the watermark goes on; and what is written afterwards is read from where it went.
+func TestRelocatingPrimary(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(-1)) // every page has a hole at first
+	b.server.CreateIndex("ev-1", 2, time.Time{})
+	b.watchCursor()
+	handOver := b.server.Shard("ev-1", 1).Relocate()
+	b.put("ev-1", "before", 40)
+	stream := b.stream()
+	b.read(stream)
+	b.untilCovered(stream, time.Now())
+	if missing := b.counter("sallyport_stream_missing_shards"); missing != 0 {
+		t.Errorf("%v shards count as missing while a primary moves", missing)
+	}
+	handOver()
+	b.put("ev-1", "after", 40)
+	b.untilCovered(stream, time.Now())
+	if got := len(b.ledger()); got != 80 {
+		t.Errorf("%d of 80 events are evaluated", got)
+	}
+}
+
 // TestRollover writes on through an alias that is rolled over while it is read, by the alias' own name.
 func TestRollover(t *testing.T) {
 	t.Parallel()
@@ -177,7 +200,8 @@ func TestUpdatedDocument(t *testing.T) {
 	})
 }
 
-// TestClockSkew reads with a clock that is an hour off: the tail asks no clock, and the watermark is by ours.
+// TestClockSkew reads with a clock that is an hour off: the tail asks no clock, and the watermark is by ours. Events that
+// come from the future by our clock are counted.
 func TestClockSkew(t *testing.T) {
 	t.Parallel()
 	for name, skew := range map[string]time.Duration{"ahead": time.Hour, "behind": -time.Hour} {
@@ -195,6 +219,9 @@ func TestClockSkew(t *testing.T) {
 				})
 				if got := len(b.ledger()); got != 60 {
 					b.Errorf("%d of 60 events are evaluated", got)
+				}
+				if ahead := b.counter("sallyport_stream_ahead_total"); skew > 0 && ahead > 0 || skew < 0 && ahead < 60 {
+					b.Errorf("%v events count as ahead of our clock", ahead)
 				}
 			})
 		})

@@ -18,7 +18,6 @@ const (
 	lookShare  = 10
 	wholeEvery = 30 * time.Second
 	coldAfter  = 5 * time.Minute
-	mostHot    = 100 // indices that are named in one request
 )
 
 // sighting is a look at the checkpoints. Complete: every shard had a started primary, and every part of the pattern
@@ -52,15 +51,16 @@ func (t *tail) look(ctx context.Context) (sighting, error) {
 }
 
 // lookAtHot is the last whole look, with the checkpoints that hot indices have now. It is not the same, and tells nothing,
-// if one of them lacks a shard or has another.
+// if one of them lacks a shard or has another, or if they are more than can be named.
 func (t *tail) lookAtHot(ctx context.Context) (look sighting, same bool, err error) {
 	look = t.whole
 	look.at, look.shards = t.now(), maps.Clone(t.whole.shards)
 	hot, expected := t.hot()
-	if len(hot) == 0 || len(hot) > mostHot {
+	names := strings.Join(hot, ",")
+	if len(hot) == 0 || !opensearch.Addressable(names) {
 		return look, len(hot) == 0, nil
 	}
-	shards, err := t.client.Primaries(ctx, strings.Join(hot, ","))
+	shards, err := t.client.Primaries(ctx, names)
 	if err != nil {
 		return look, false, err
 	}

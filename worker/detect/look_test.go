@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,5 +46,26 @@ func TestColdIndicesAreLookedAtSeldom(t *testing.T) {
 	}
 	if lost := b.counter("sallyport_stream_lost_total"); lost > 0 {
 		t.Errorf("%v operations count as lost", lost)
+	}
+}
+
+// TestHotIndicesOfLongNames reads 90 indices that all move and whose names are more than a request's address holds: each
+// look is one at all of them, and none fails.
+func TestHotIndicesOfLongNames(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	b.server.Inject(opensearchtest.Fault{Operation: "stats", Path: "ev-*", Latency: 100 * time.Millisecond}) // it is not asked at each poll
+	index := func(n int) string { return fmt.Sprintf("ev-%s-%02d", strings.Repeat("x", 44), n) }
+	for n := range 90 {
+		b.put(index(n), "old", 1)
+	}
+	stream := b.stream()
+	b.read(stream)
+	b.untilCovered(stream, time.Now())
+	b.put(index(7), "new", 5)
+	b.untilRead(index(7), "new", 5)
+	c := b.untilCovered(stream, time.Now())
+	if failures := b.counter("sallyport_stream_failures_total"); failures != 0 || c.Stalled != 0 {
+		t.Errorf("%v polls failed, %d parts stall", failures, c.Stalled)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/internal/soar"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
 
 // Bounds of what an event may put into a detection; events are hostile text.
@@ -134,6 +135,9 @@ func (s *slot) tooEarly(from *opensearch.From, hit opensearch.Hit) bool {
 // named: its rules were tried.
 func (s *slot) observeTime(hit opensearch.Hit, now time.Time) {
 	at := s.matcher.EventTime(hit.Source)
+	if at.Sub(now) > correlate.Ahead {
+		s.d.Metrics.ahead.WithLabelValues(s.stream.Name, clockOfEvent).Inc()
+	}
 	if !usable(at, now) {
 		s.d.Metrics.timeless.WithLabelValues(s.stream.Name).Inc()
 		if s.timeless = append(s.timeless, hit.Index+"/"+hit.ID); len(s.timeless) > mostNamed {

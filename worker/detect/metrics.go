@@ -22,6 +22,7 @@ type Metrics struct {
 	slow        *prometheus.CounterVec
 	timeless    *prometheus.CounterVec
 	before      *prometheus.CounterVec
+	ahead       *prometheus.CounterVec
 	holes       *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
 	rewinds     *prometheus.CounterVec
@@ -59,6 +60,12 @@ const (
 	kindNothingOpen = "nothing_open"
 )
 
+// Whose clock is ahead.
+const (
+	clockOfEvent  = "event"  // of the reader's
+	clockOfReader = "reader" // of the dispatcher's
+)
+
 // NewMetrics makes the collectors and registers them.
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -82,6 +89,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		slow:       counter("sallyport_stream_slow_events_total", "Events whose rules took 50 ms or longer; at most one in ten seconds is named in the log, with its dearest rule.", "stream"),
 		timeless:   counter("sallyport_stream_timeless_total", "Events without the mapped time, or with one that can't be, named in the log; the time of reading stands in for a detection's.", "stream"),
 		before:     counter("sallyport_stream_before_total", "Events that happened before the time that the stream begins at (from), and that are not evaluated.", "stream"),
+		ahead:      counter("sallyport_stream_ahead_total", "Events whose own time (of: event), or detections whose time of reading (of: reader), is over five minutes ahead of the worker's clock.", "stream", "of"),
 		holes:      counter("sallyport_stream_holes_total", "Sequence numbers without a document, proved by a refresh.", "stream"),
 		refreshes:  counter("sallyport_stream_refreshes_total", "Refreshes forced at holes.", "stream"),
 		rewinds:    counter("sallyport_stream_rewinds_total", "Shards read again because their history changed.", "stream"),
@@ -135,6 +143,9 @@ func (m *Metrics) Rules(used *rules.Library, refused int) {
 func (m *Metrics) begin(stream string) {
 	for _, c := range []*prometheus.CounterVec{m.documents, m.detections, m.duplicates, m.late, m.slow, m.timeless, m.before, m.holes, m.refreshes, m.rewinds, m.lost, m.failures} {
 		c.WithLabelValues(stream)
+	}
+	for _, of := range []string{clockOfEvent, clockOfReader} {
+		m.ahead.WithLabelValues(stream, of)
 	}
 }
 

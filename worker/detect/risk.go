@@ -33,7 +33,7 @@ func RiskOf(ctx context.Context, ledger *opensearch.Ledger, risk *correlate.Risk
 		if json.Unmarshal(hit.Source, &d) != nil {
 			continue
 		}
-		event, counts := seen(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d)
+		event, counts := seen(soar.DetectionRef{Index: hit.Index, ID: hit.ID}, d, at)
 		switch {
 		case event == nil || event.Time.After(at):
 		case event.Rule == correlate.RiskRule: // suppressed or not, it is silent from then on

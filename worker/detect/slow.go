@@ -25,10 +25,20 @@ func (s *slot) tellSlow(position *opensearch.Position, hit opensearch.Hit, took 
 	s.d.Metrics.slow.WithLabelValues(s.stream.Name).Inc()
 	if now := s.now(); now.Sub(s.toldSlow) >= sayEvery {
 		s.toldSlow = now
-		dearest, its := s.matcher.Dearest(hit.Source)
+		dearest, its := s.dearest(hit.Source)
 		s.log.Warn("an event took long to evaluate: see which rule it costs", "index", hit.Index, "id", hit.ID, "index_uuid", position.UUID,
 			"bytes", len(hit.Source), "took", took.String(), "dearest_rule", dearest, "dearest_rule_took", its.String())
 	}
+}
+
+// dearest names no rule where one panics: that is told by then, and takes the reader down no more than it did before.
+func (s *slot) dearest(source []byte) (rule string, took time.Duration) {
+	defer func() {
+		if recover() != nil {
+			rule, took = "", 0
+		}
+	}()
+	return s.matcher.Dearest(source)
 }
 
 // dearestShown bounds the rules that are exported by name.

@@ -52,6 +52,28 @@ func TestAnEventThatTakesLongIsNamed(t *testing.T) {
 	}
 }
 
+// buggy has a rule that panics on what takes long, whenever all rules are evaluated together.
+type buggy struct{ lingering }
+
+func (buggy) Dearest([]byte) (string, time.Duration) { panic("a rule has a bug") }
+
+// TestARuleThatPanicsOnASlowEvent: to look for the dearest rule evaluates the event once more, and the slot outlives that too.
+func TestARuleThatPanicsOnASlowEvent(t *testing.T) {
+	b := newBench(t, opensearchtest.WithRefresh(time.Millisecond))
+	if _, err := b.client.Create(t.Context(), "ev-0", "bad", event{Host: "panic", Time: time.Now(), N: 4}); err != nil {
+		t.Fatal(err)
+	}
+	var clock atomic.Int64
+	b.matcher = buggy{lingering{clock: &clock}}
+	b.now = func() time.Time { return time.Now().Add(time.Duration(clock.Load())) }
+	b.put("ev-0", "good", 4)
+	b.read(b.stream())
+	b.untilRead("ev-0", "good", 4)
+	if _, there := b.ledger()["ev-0/bad"]; !there || b.counter("sallyport_stream_slow_events_total") < 1 {
+		t.Errorf("the event in the ledger: %v; %v slow ones", there, b.counter("sallyport_stream_slow_events_total"))
+	}
+}
+
 // TestTheDearestRulesAreExported: a rule that eats time is named by a metric, and many rules do not make many series.
 func TestTheDearestRulesAreExported(t *testing.T) {
 	files := fstest.MapFS{}

@@ -186,8 +186,12 @@ func (c *Cluster) stats(in *call) reply {
 }
 
 func (s *shard) stats() map[string]any {
+	routing := map[string]any{"state": "STARTED", "primary": true, "node": fmt.Sprintf("node-%d", s.node), "relocating_node": nil}
+	if s.moving { // the copy that it moves to is not shown
+		routing["state"], routing["relocating_node"] = "RELOCATING", fmt.Sprintf("node-%d", s.node+1)
+	}
 	return map[string]any{
-		"routing": map[string]any{"state": "STARTED", "primary": true, "node": fmt.Sprintf("node-%d", s.node), "relocating_node": nil},
+		"routing": routing,
 		"docs":    map[string]any{"count": len(s.current), "deleted": 0},
 		"commit":  map[string]any{"user_data": map[string]any{"history_uuid": s.history}},
 		"seq_no":  map[string]int64{"max_seq_no": s.max, "local_checkpoint": s.max, "global_checkpoint": s.global},

@@ -124,6 +124,10 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if len(r.Method+" "+r.RequestURI+" HTTP/1.1") > longestLine {
+		write(w, in, refuse(http.StatusBadRequest, "too_long_http_line_exception", fmt.Sprintf("An HTTP line is larger than %d bytes.", longestLine)))
+		return
+	}
 	fault, observers := c.take(in)
 	if fault.before(w, r) {
 		return
@@ -141,6 +145,9 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	write(w, in, answer)
 }
+
+// longestLine is the server's http.max_initial_line_length.
+const longestLine = 4096
 
 func elements(r *http.Request) []string {
 	path := strings.Trim(r.URL.EscapedPath(), "/")

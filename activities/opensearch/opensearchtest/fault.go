@@ -201,6 +201,12 @@ func (s Shard) Missing(missing bool) {
 	})
 }
 
+// Relocate begins to move the primary to another node; handOver ends that.
+func (s Shard) Relocate() (handOver func()) {
+	s.do(func(_ *index, sh *shard) { sh.moving = true })
+	return func() { s.do(func(_ *index, sh *shard) { sh.moving = false; sh.node++ }) }
+}
+
 // BadRefresh makes each refresh fail on this shard, or mends that.
 func (s Shard) BadRefresh(failing bool) { s.do(func(_ *index, sh *shard) { sh.badly = failing }) }
 

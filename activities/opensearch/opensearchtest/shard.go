@@ -37,6 +37,7 @@ type shard struct {
 	global  int64
 	held    bool // the global checkpoint does not move: copies lag
 	missing bool // red: no started primary, absent from _stats
+	moving  bool // to another node; the primary stays where it is until it is handed over
 	badly   bool // refreshes fail
 	engine  map[string]*document
 	deleted map[string]int64 // versions of deleted documents
