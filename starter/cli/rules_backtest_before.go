@@ -12,23 +12,23 @@ import (
 )
 
 // readBefore lets correlations, their silences and risk know what lies before the window, as they would have. What is found
-// there goes to a test of its own, which nobody sees.
-func (b *backtesting) readBefore(ctx context.Context, cluster *opensearch.Client, window opensearch.Window, setup backtest.Setup, load opensearch.Load) error {
+// there goes to a test of its own, which nobody sees. Where the cluster does not give it the window is read all the same.
+func (b *backtesting) readBefore(ctx context.Context, cluster *opensearch.Client, window opensearch.Window, setup backtest.Setup, load opensearch.Load) {
 	span := setup.Before
 	if span <= 0 {
-		return nil
+		return
 	}
 	window.From, window.To = window.From.Add(-span), window.From
 	setup.From, setup.To, setup.Propose = window.From, window.To, nil
-	if err := b.open(ctx, cluster, window); err != nil {
-		return err
-	}
 	b.test = backtest.New(setup)
-	if err := b.read(ctx, load); err != nil {
-		return bad(fmt.Errorf("read the %s before --from (--before 0s leaves them out): %w", span, err))
+	err := b.open(ctx, cluster, window)
+	if err == nil {
+		err = b.read(ctx, load)
+	}
+	if err != nil && ctx.Err() == nil {
+		b.partial = append(b.partial, fmt.Sprintf("correlations and risk know only a part of the %s before --from: %s", span, oneLine(err.Error())))
 	}
 	b.before = b.now.Counts()
-	return nil
 }
 
 // memory is how long before the window reading begins: what --before says, or as long as anything may matter, but then no
@@ -50,9 +50,14 @@ func (b *backtesting) memory(before string, window time.Duration) (time.Duration
 }
 
 // open makes the copy of a window, which read reads.
-func (b *backtesting) open(ctx context.Context, cluster *opensearch.Client, window opensearch.Window) (err error) {
-	b.history, err = cluster.OpenHistory(ctx, window)
-	if err == nil || errors.Is(err, opensearch.ErrNoTime) {
+func (b *backtesting) open(ctx context.Context, cluster *opensearch.Client, window opensearch.Window) error {
+	history, err := cluster.OpenHistory(ctx, window)
+	if err == nil {
+		b.history = history
+		return nil
+	}
+	b.history = &opensearch.History{Field: b.history.Field}
+	if errors.Is(err, opensearch.ErrNoTime) {
 		return err
 	}
 	return bad(fmt.Errorf("stream %s: %w", b.stream.Name, err))

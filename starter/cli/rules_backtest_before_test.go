@@ -1,10 +1,17 @@
 package cli
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
+	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/rules/backtest"
 )
 
@@ -45,4 +52,44 @@ func TestBacktestKnowsWhatLiesBefore(t *testing.T) {
 			p.Errorf("with nothing before: exit %d, %+v", code, cold)
 		}
 	})
+}
+
+// TestBacktestReadsTheWindowWithoutWhatLiesBefore: where the cluster does not give that, the window is read all the same,
+// and the result says what it lacks.
+func TestBacktestReadsTheWindowWithoutWhatLiesBefore(t *testing.T) {
+	p := newPast(t)
+	began := fmt.Sprintf(`"gte":%d`, time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC).UnixMilli())
+	window := []string{"--from", "2026-11-04", "--to", "2026-11-06", "--page", "3"}
+	_, whole := p.result(window...)
+	for name, fault := range map[string]opensearchtest.Fault{
+		"its second page": {Operation: "search", Carries: began, Skip: 2, Status: http.StatusNotFound, Type: "search_context_missing_exception"},
+		"its copy":        {Operation: "search", Path: "/point_in_time", Times: 1, Status: http.StatusForbidden},
+	} {
+		lift := p.server.Inject(fault)
+		code, r := p.result(window...)
+		lift()
+		if code != 1 || r.Complete || len(r.Partial) != 1 || !strings.HasPrefix(r.Partial[0], "correlations and risk know only a part of the 48h0m0s before --from: ") || r.Evaluated != whole.Documents || whole.Documents == 0 {
+			t.Errorf("%s fails: exit %d, %q, %d of %d events", name, code, r.Partial, r.Evaluated, whole.Documents)
+		}
+	}
+}
+
+// TestBacktestInterruptedBeforeTheWindow shows that nothing of it was read.
+func TestBacktestInterruptedBeforeTheWindow(t *testing.T) {
+	p := newPast(t)
+	ctx, stop := context.WithCancel(t.Context())
+	searches := 0
+	p.server.Observe("search", "/_search", func() {
+		if searches++; searches == 4 { // how many have no time, how many the copy has, a page: this is the second; one more gives the copy back
+			stop()
+		}
+	})
+	var shown bytes.Buffer
+	root := rootCommand(IO{Out: &shown, Err: io.Discard}, Verbs{})
+	root.SetArgs([]string{"rules", "backtest", "--config", p.config, "--stream", "wazuh", "--from", "2026-11-04", "--to", "2026-11-06", "--page", "3"})
+	err := root.ExecuteContext(ctx)
+	const says = "PARTIAL: it was interrupted before the window began\nstream wazuh, 2026-11-04 00:00:00Z to 2026-11-06 00:00:00Z by timestamp\n0 of 0 events"
+	if err == nil || !strings.HasPrefix(shown.String(), says) || searches != 5 {
+		t.Errorf("%v, %d searches: %s", err, searches, shown.String())
+	}
 }
