@@ -223,7 +223,7 @@ func (b *backtesting) report(f backtestFlags, reading error) error {
 	b.test.Correlated(b.counts())
 	r := b.test.Result()
 	r.Documents, r.WithoutTime, r.Refused = b.history.Documents, b.history.Timeless, b.refused
-	r.Partial = append(r.Partial, b.partial...)
+	r.Partial, r.Assumptions = append(r.Partial, b.partial...), append(r.Assumptions, b.forgotten()...)
 	switch {
 	case errors.Is(reading, errEarly):
 		r.Partial = append(r.Partial, reading.Error())

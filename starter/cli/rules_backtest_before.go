@@ -42,9 +42,9 @@ func (b *backtesting) memory(before string, window time.Duration) (time.Duration
 		}
 		return span, nil
 	}
-	longest := b.now.Memory()
+	longest := b.now.Reach()
 	if b.inUse != nil {
-		longest = max(longest, b.inUse.Memory())
+		longest = max(longest, b.inUse.Reach())
 	}
 	return min((longest + time.Minute - 1).Truncate(time.Minute), max(window, 24*time.Hour)), nil
 }
@@ -75,6 +75,16 @@ func (b *backtesting) read(ctx context.Context, load opensearch.Load) error {
 		fmt.Fprintln(b.streams.Err, "the server keeps its copy for ten minutes more:", Printable(err.Error()))
 	}
 	return reading
+}
+
+// forgotten tells of what was put out before the window, since counts leave that out.
+func (b *backtesting) forgotten() (assumptions []string) {
+	for _, before := range b.before {
+		if before.Evicted > 0 {
+			return []string{"Of what lies before the window correlations forgot a part for their bounds; evicted counts what they forgot within it."}
+		}
+	}
+	return nil
 }
 
 // counts are what became of correlations' events within the window.

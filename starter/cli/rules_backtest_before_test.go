@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-soar/sallyport/activities/opensearch"
 	"github.com/sallyport-soar/sallyport/activities/opensearch/opensearchtest"
 	"github.com/sallyport-soar/sallyport/rules/backtest"
+	"github.com/sallyport-soar/sallyport/rules/correlate"
 )
 
 // TestBacktestKnowsWhatLiesBefore the window: a correlation whose first events are there fires within the window, one that
@@ -52,6 +53,42 @@ func TestBacktestKnowsWhatLiesBefore(t *testing.T) {
 			p.Errorf("with nothing before: exit %d, %+v", code, cold)
 		}
 	})
+}
+
+// TestBacktestReachesBeforeAChain: what an outer correlation remembers was made of what happened before that.
+func TestBacktestReachesBeforeAChain(t *testing.T) {
+	p := newPast(t)
+	p.file("content/policies/risk.yaml", "weights: {low: 1}\nhalf_life: 24h\nthreshold: 0\nquiet: 24h\n")
+	p.file("content/inner.yml", "title: Inner\nid: inner\ncorrelation:\n  {type: event_count, rules: [weak], group-by: [agent_name], timespan: 8h, condition: {gte: 2}}\nsuppress: 0s\n")
+	p.file("content/outer.yml", "title: Outer\nid: outer\ncorrelation:\n  {type: event_count, rules: [inner], group-by: [agent_name], timespan: 8h, condition: {gte: 2}}\nsuppress: 0s\n")
+	p.rule("content/weak.yaml", "weak", `rule_id == "910001"`)
+	begin := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
+	var docs []opensearch.NewDocument
+	for n, minutes := range []int{-920, -460, 1} {
+		docs = append(docs, p.alert(n, fmt.Sprint("chain-", n), begin.Add(time.Duration(minutes)*time.Minute), "910001", "chain", "203.0.113.70"))
+	}
+	p.write(docs)
+	code, r := p.result("--from", begin.Format(time.RFC3339), "--to", begin.Add(time.Hour).Format(time.RFC3339))
+	if code != 0 || len(r.Rules) == 0 || r.Rules[0].ID != "outer" || r.Rules[0].Detections != 1 {
+		t.Errorf("exit %d: %+v", code, r.Rules)
+	}
+}
+
+// TestBacktestSaysWhatWasForgottenBeforeTheWindow, though no number of the window counts it.
+func TestBacktestSaysWhatWasForgottenBeforeTheWindow(t *testing.T) {
+	p := newPast(t)
+	p.file("content/never.yml", "title: Never\nid: never\ncorrelation:\n  {type: event_count, rules: [weak], group-by: [agent_name], timespan: 20m, condition: {gte: 1000000}}\n")
+	p.rule("content/weak.yaml", "weak", `rule_id == "910001"`)
+	begin := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
+	var docs []opensearch.NewDocument
+	for n := range correlate.Usual.PerGroup + 1 {
+		docs = append(docs, p.alert(n, fmt.Sprint("busy-", n), begin.Add(-time.Minute), "910001", "busy", "203.0.113.70"))
+	}
+	p.write(docs)
+	_, r := p.result("--from", begin.Format(time.RFC3339), "--to", begin.Add(time.Hour).Format(time.RFC3339), "--rate", "1000000")
+	if last := r.Assumptions[len(r.Assumptions)-1]; !strings.Contains(last, "correlations forgot a part") {
+		t.Error(last)
+	}
 }
 
 // TestBacktestReadsTheWindowWithoutWhatLiesBefore: where the cluster does not give that, the window is read all the same,
