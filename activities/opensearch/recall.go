@@ -60,10 +60,11 @@ func (l *Ledger) recallShard(ctx context.Context, p Position, young any, visit f
 		}
 		if len(hits) < size {
 			after, span = end, 2*span
-			continue
+		} else {
+			last := hits[size-1].SeqNo
+			after, span = last, max(recallPage, last-after)
 		}
-		last := hits[size-1].SeqNo
-		after, span = last, max(recallPage, last-after)
+		size = grown(size, recallPage)
 	}
 	return nil
 }

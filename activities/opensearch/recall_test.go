@@ -67,6 +67,33 @@ func TestRecall(t *testing.T) {
 	})
 }
 
+// TestRecallOfManyLargeFirings: where a page of what was claimed, or fired, is too large it asks for half as many, and for
+// more again behind them.
+func TestRecallOfManyLargeFirings(t *testing.T) {
+	server := opensearchtest.NewServer(t)
+	c := open(t, server.URL)
+	ctx, ledger, now := t.Context(), opensearch.NewLedger(c), time.Now()
+	if _, err := c.EnsureTemplates(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var entries []opensearch.Entry
+	for i := range 1200 {
+		entries = append(entries, kept(now, fmt.Sprint(i), time.Minute))
+	}
+	if _, err := ledger.Write(ctx, entries); err != nil {
+		t.Fatal(err)
+	}
+	server.Inject(opensearchtest.Fault{Operation: "search", Carries: `"size":500,"sort":[{"read_at"`, Body: strings.Repeat(" ", 128<<20+1)})
+	seen, before := map[string]bool{}, server.Calls("search")
+	err := ledger.Recall(ctx, nil, now.Add(-time.Hour), []string{entries[0].Detection.Rule.ID}, func(hit opensearch.Hit, _ bool) error {
+		seen[hit.ID] = true
+		return nil
+	})
+	if calls := server.Calls("search") - before; err != nil || len(seen) != 1200 || calls != 5 { // 500 are too large, then 250, 312, 390 and the rest
+		t.Errorf("%d visited by %d searches, %v; want 1200 by 5", len(seen), calls, err)
+	}
+}
+
 // TestRecallOfLargeDetections behind many old ones: an answer with a whole page of them is larger than a page may be, and
 // who attacks can bring them about.
 func TestRecallOfLargeDetections(t *testing.T) {

@@ -11,6 +11,10 @@ import (
 // tokensID is the document of the bucket that new incidents pass, beside the cursors.
 const tokensID = "new-incidents"
 
+// otherClocks is how far ahead another machine's clock may be: if each of two filled the bucket up to its own time, it
+// would be filled again whenever they take turns.
+const otherClocks = time.Hour
+
 // Tokens is the bucket that every new incident passes, whoever starts it: the dispatcher, or the sweep in another
 // process. It is a document, so that a restart fills it no more than time does.
 type Tokens struct {
@@ -64,9 +68,12 @@ func (t *Tokens) change(ctx context.Context, change func(*bucket) bool) error {
 				return errors.New("tokens of new incidents: the document is not one that Sallyport wrote")
 			}
 		}
-		b.Left = min(t.most, b.Left+float64(max(0, now.Sub(b.Filled)))/float64(t.each))
-		back := b.Filled.After(now) // the clock was set back: it counts from here
-		b.Filled = now
+		since := now.Sub(b.Filled)
+		b.Left = min(t.most, b.Left+float64(max(0, since))/float64(t.each))
+		back := since < -otherClocks // the clock was set back: it counts from here
+		if since > 0 || back {
+			b.Filled = now
+		}
 		if !change(&b) && !back {
 			return nil
 		}

@@ -44,7 +44,11 @@ func TestTokens(t *testing.T) {
 		}
 		want(0, 1, 1)
 		want(0, 2, 1)
-		want(-time.Hour, 1, 0) // a clock that was set back
+		for range 5 { // two machines whose clocks are an hour apart
+			want(-time.Hour, 1, 0)
+			want(time.Hour, 1, 0)
+		}
+		want(-2*time.Hour, 1, 0) // a clock that was set back
 		want(time.Minute+time.Second, 3, 1)
 		want(24*time.Hour, 2, 2)
 		want(0, 2, 1)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,32 @@ func TestLimits(t *testing.T) {
 	}
 	if fired := state.Feed(at("last", "one", 52)); len(fired) != 1 || fired[0].Value != 20 || len(fired[0].Events) != correlate.MaxFrom {
 		t.Errorf("a full group counts %+v, want the 20 newest", fired)
+	}
+}
+
+// TestLargeEventsCountForSeveral, so that memory is bounded in bytes too, whatever groups were there before; a usual one
+// counts for one.
+func TestLargeEventsCountForSeveral(t *testing.T) {
+	state := correlate.New(three(t, "suppress: 0s"), correlate.Limits{Groups: 300, Entries: 300, PerGroup: 200})
+	for i := range 300 {
+		usual := at(fmt.Sprint(i), fmt.Sprint(i), 0)
+		for n := range 5 {
+			usual.Observables = append(usual.Observables, soar.Observable{Type: "url", Value: fmt.Sprintf("https://shop.example/%d/%030d", n, i)})
+		}
+		state.Feed(usual)
+	}
+	if n := state.Entries(); n != 300 {
+		t.Errorf("%d usual events are held, want 300", n)
+	}
+	for i := range 100 {
+		large := at(fmt.Sprint("large", i), fmt.Sprint("large", i%50), 1)
+		for range 6 {
+			large.Observables = append(large.Observables, soar.Observable{Type: "user", Value: strings.Repeat("x", 1000)})
+		}
+		state.Feed(large)
+	}
+	if n, counts := state.Entries(), state.Counts()["c3"]; n > 300/11+1 || counts.Evicted != uint64(400-n) {
+		t.Errorf("%d large events are held, %d were put out; 11 of usual size are in each, want at most %d", n, counts.Evicted, 300/11+1)
 	}
 }
 

@@ -131,3 +131,25 @@ func idsOf(l *ledger) map[string]float64 {
 	}
 	return ids
 }
+
+// TestReach is the sum along a chain, with each silence: what is not fed would be missing at its end.
+func TestReach(t *testing.T) {
+	count := func(of, timespan string) string {
+		return "type: event_count\n  rules: [" + of + "]\n  group-by: [g]\n  timespan: " + timespan + "\n  condition: {gte: 2}"
+	}
+	risk := &correlate.Risk{HalfLife: time.Hour, Threshold: 1, Quiet: 3 * time.Hour}
+	for name, tt := range map[string]struct {
+		set  *correlate.Set
+		want time.Duration
+	}{
+		"one":            {compiled(t, "suppress: 0s", map[string]string{"x": count("a", "2h")}), 2*time.Hour + 20*time.Minute},
+		"a silence":      {compiled(t, "suppress: 5h", map[string]string{"x": count("a", "2h")}), 7*time.Hour + 20*time.Minute},
+		"a chain":        {compiled(t, "suppress: 0s", map[string]string{"x": count("a", "2h"), "y": count("x", "3h"), "z": count("b", "4h")}), 5*time.Hour + 40*time.Minute},
+		"a risk":         {withRisk(t, "suppress: 0s", risk, map[string]string{"x": count("a", "2h")}), 12*time.Hour + 40*time.Minute},
+		"a silent chain": {compiled(t, "suppress: 1h", map[string]string{"x": count("a", "2h"), "y": count("x", "3h")}), 7*time.Hour + 40*time.Minute},
+	} {
+		if got := tt.set.Reach(); got < tt.want || got > tt.want+tt.want/64 {
+			t.Errorf("%s: %s, want little more than %s", name, got, tt.want)
+		}
+	}
+}

@@ -154,6 +154,25 @@ func (s *Set) Memory() (longest time.Duration) {
 	return longest
 }
 
+// Reach is how long before a moment all must be fed that may matter at it: what a correlation is made of, what those are
+// made of, and all of that again for what fired last before a silence.
+func (s *Set) Reach() (longest time.Duration) {
+	for _, rule := range s.rules {
+		longest = max(longest, s.reach(rule))
+	}
+	return longest
+}
+
+func (s *Set) reach(rule *Rule) (inner time.Duration) {
+	for _, other := range s.rules {
+		feeds := slices.Contains(rule.Members(), other.ID) || rule.risk != nil && other != rule && !s.only[other.ID]
+		if feeds {
+			inner = max(inner, s.reach(other))
+		}
+	}
+	return inner + rule.Suppress + rule.keep + rule.keep/buckets
+}
+
 // quiet is how long after it was read a firing matters.
 func (r *Rule) quiet() time.Duration { return max(r.Suppress, r.Timespan) + Lateness + Ahead }
 

@@ -10,6 +10,7 @@ type store struct {
 	wheel   *wheel
 	free    *entry // entries to be used again, by next
 	entries int
+	weight  int // of the entries
 	counts  Counts
 	key     []byte
 	newest  int64 // read time of the newest event
@@ -49,13 +50,20 @@ func (t *store) take(e *Event, member int, newest int64, loud bool, fired []Firi
 		g.retreat(at)
 		return g.advance(at, fired)
 	}
-	for g.line.len() >= t.limits.PerGroup || t.entries >= t.limits.Entries && !t.evict(g) {
+	for g.line.len() >= t.limits.PerGroup || t.weight >= t.limits.Entries {
+		if g.line.len() < t.limits.PerGroup && t.evict(g) {
+			continue
+		}
+		if g.line.len() < 2 { // it stays, so that the group does
+			break
+		}
 		t.counts.Evicted++
 		t.over(g.line.at(0))
 		at = max(0, at-1)
 	}
 	t.wheel.put(made, read)
 	t.entries++
+	t.weight += e.weight()
 	if t.rule.risk != nil && at < g.line.len() && g.hi == g.line.len() {
 		return g.join(at, made, loud, fired)
 	}
@@ -157,6 +165,7 @@ func (t *store) over(e *entry) {
 	t.wheel.drop(e)
 	g.take(e)
 	t.entries--
+	t.weight -= e.event.weight()
 	t.release(e)
 	if g.line.len() == 0 && len(g.firings) == 0 {
 		t.forget(g)

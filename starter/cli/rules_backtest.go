@@ -79,12 +79,13 @@ type backtesting struct {
 	now      *detect.Evaluator           // of the rules that are tried
 	inUse    *detect.Evaluator           // nil: not compared
 	before   map[string]correlate.Counts // the window
+	partial  []string                    // why what lies before it is not known
 	refused  []string
 	progress progress
 }
 
 func runBacktest(ctx context.Context, streams IO, o *office, f backtestFlags) error {
-	b := &backtesting{streams: streams}
+	b := &backtesting{streams: streams, history: &opensearch.History{}}
 	setup, load, err := b.prepare(o, f)
 	if err != nil {
 		return err
@@ -100,16 +101,21 @@ func runBacktest(ctx context.Context, streams IO, o *office, f backtestFlags) er
 		return err
 	}
 	window := opensearch.Window{Pattern: b.stream.Index, Fields: setup.fields, From: setup.From, To: setup.To}
-	if err := b.readBefore(ctx, cluster, window, setup.Setup, load); err != nil {
-		return err
-	}
-	if err := b.open(ctx, cluster, window); err != nil {
-		return err
-	}
+	b.readBefore(ctx, cluster, window, setup.Setup, load)
+	err = b.open(ctx, cluster, window)
 	setup.TimeField = b.history.Field
 	b.test = backtest.New(setup.Setup)
-	return b.report(f, b.read(ctx, load))
+	switch {
+	case err == nil:
+		return b.report(f, b.read(ctx, load))
+	case ctx.Err() != nil:
+		return b.report(f, errEarly)
+	}
+	return err
 }
+
+// errEarly says that nothing of the window was read.
+var errEarly = errors.New("it was interrupted before the window began")
 
 // backtestSetup is what is counted, and where an event's time lies.
 type backtestSetup struct {
@@ -217,7 +223,10 @@ func (b *backtesting) report(f backtestFlags, reading error) error {
 	b.test.Correlated(b.counts())
 	r := b.test.Result()
 	r.Documents, r.WithoutTime, r.Refused = b.history.Documents, b.history.Timeless, b.refused
+	r.Partial, r.Assumptions = append(r.Partial, b.partial...), append(r.Assumptions, b.forgotten()...)
 	switch {
+	case errors.Is(reading, errEarly):
+		r.Partial = append(r.Partial, reading.Error())
 	case errors.Is(reading, context.Canceled):
 		r.Partial = append(r.Partial, "it was interrupted")
 	case reading != nil:

@@ -12,23 +12,23 @@ import (
 )
 
 // readBefore lets correlations, their silences and risk know what lies before the window, as they would have. What is found
-// there goes to a test of its own, which nobody sees.
-func (b *backtesting) readBefore(ctx context.Context, cluster *opensearch.Client, window opensearch.Window, setup backtest.Setup, load opensearch.Load) error {
+// there goes to a test of its own, which nobody sees. Where the cluster does not give it the window is read all the same.
+func (b *backtesting) readBefore(ctx context.Context, cluster *opensearch.Client, window opensearch.Window, setup backtest.Setup, load opensearch.Load) {
 	span := setup.Before
 	if span <= 0 {
-		return nil
+		return
 	}
 	window.From, window.To = window.From.Add(-span), window.From
 	setup.From, setup.To, setup.Propose = window.From, window.To, nil
-	if err := b.open(ctx, cluster, window); err != nil {
-		return err
-	}
 	b.test = backtest.New(setup)
-	if err := b.read(ctx, load); err != nil {
-		return bad(fmt.Errorf("read the %s before --from (--before 0s leaves them out): %w", span, err))
+	err := b.open(ctx, cluster, window)
+	if err == nil {
+		err = b.read(ctx, load)
+	}
+	if err != nil && ctx.Err() == nil {
+		b.partial = append(b.partial, fmt.Sprintf("correlations and risk know only a part of the %s before --from: %s", span, oneLine(err.Error())))
 	}
 	b.before = b.now.Counts()
-	return nil
 }
 
 // memory is how long before the window reading begins: what --before says, or as long as anything may matter, but then no
@@ -42,17 +42,22 @@ func (b *backtesting) memory(before string, window time.Duration) (time.Duration
 		}
 		return span, nil
 	}
-	longest := b.now.Memory()
+	longest := b.now.Reach()
 	if b.inUse != nil {
-		longest = max(longest, b.inUse.Memory())
+		longest = max(longest, b.inUse.Reach())
 	}
 	return min((longest + time.Minute - 1).Truncate(time.Minute), max(window, 24*time.Hour)), nil
 }
 
 // open makes the copy of a window, which read reads.
-func (b *backtesting) open(ctx context.Context, cluster *opensearch.Client, window opensearch.Window) (err error) {
-	b.history, err = cluster.OpenHistory(ctx, window)
-	if err == nil || errors.Is(err, opensearch.ErrNoTime) {
+func (b *backtesting) open(ctx context.Context, cluster *opensearch.Client, window opensearch.Window) error {
+	history, err := cluster.OpenHistory(ctx, window)
+	if err == nil {
+		b.history = history
+		return nil
+	}
+	b.history = &opensearch.History{Field: b.history.Field}
+	if errors.Is(err, opensearch.ErrNoTime) {
 		return err
 	}
 	return bad(fmt.Errorf("stream %s: %w", b.stream.Name, err))
@@ -70,6 +75,16 @@ func (b *backtesting) read(ctx context.Context, load opensearch.Load) error {
 		fmt.Fprintln(b.streams.Err, "the server keeps its copy for ten minutes more:", Printable(err.Error()))
 	}
 	return reading
+}
+
+// forgotten tells of what was put out before the window, since counts leave that out.
+func (b *backtesting) forgotten() (assumptions []string) {
+	for _, before := range b.before {
+		if before.Evicted > 0 {
+			return []string{"Of what lies before the window correlations forgot a part for their bounds; evicted counts what they forgot within it."}
+		}
+	}
+	return nil
 }
 
 // counts are what became of correlations' events within the window.

@@ -21,7 +21,11 @@ type memory struct {
 	fired   []opensearch.Entry // not written yet
 	cursor  opensearch.Held    // when the term ended
 	told    map[string]correlate.Counts
+	failed  time.Time // when it could not be rebuilt
 }
+
+// recallAgain is how long after it failed a memory is rebuilt again: that asks the cluster for all that it was made of.
+const recallAgain = 5 * time.Second
 
 // takeMemory hands the memory over, if it is that of the cursor.
 func (d *Detect) takeMemory(cursor opensearch.Held) *memory {
@@ -51,8 +55,12 @@ func (p *dispatcher) ready(ctx context.Context) bool {
 		m.library = library
 		return true
 	}
+	if apart := p.now().Sub(m.failed); apart >= 0 && apart < recallAgain {
+		return false
+	}
 	state, err := p.recall(ctx, library.Correlate)
 	if err != nil {
+		m.failed = p.now()
 		p.d.Metrics.unsignalled.Inc()
 		p.log.Warn("what was read before can't be recalled; it will be tried again", "error", err)
 		return false

@@ -61,8 +61,8 @@ func (e *Evaluator) Evaluate(past opensearch.Past) (found []soar.Detection, err 
 	return found, nil
 }
 
-// Memory is for how long after it happened an event may still matter to a later one.
-func (e *Evaluator) Memory() time.Duration { return e.memory.library.Correlate.Memory() }
+// Reach is how long before a moment events must be evaluated for all that may matter at it to be known.
+func (e *Evaluator) Reach() time.Duration { return e.memory.library.Correlate.Reach() }
 
 // Counts say what became of each correlation's events beside firing, by its id.
 func (e *Evaluator) Counts() map[string]correlate.Counts { return e.memory.state.Counts() }

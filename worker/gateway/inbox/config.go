@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -93,15 +94,9 @@ func (h Hook) open(ctx context.Context) (*hook, error) {
 	if len(secret) < leastSecret {
 		return nil, fmt.Errorf("inbox hook %s: its secret is shorter than %d bytes: make one with `openssl rand -hex 32`", h.Name, leastSecret)
 	}
-	made := &hook{name: h.Name, secret: []byte(secret), proves: bears, read: readJSON}
+	made := &hook{name: h.Name, secret: []byte(secret), read: readJSON, header: http.CanonicalHeaderKey(cmp.Or(h.Header, usualHeader)), room: make(chan struct{}, maxAtOnce)}
 	if h.Kind == KindAlertmanager {
-		made.read = readAlertmanager
-		return made, nil
+		made.bearer, made.read = true, readAlertmanager
 	}
-	header := h.Header
-	if header == "" {
-		header = usualHeader
-	}
-	made.proves = signs(http.CanonicalHeaderKey(header))
 	return made, nil
 }

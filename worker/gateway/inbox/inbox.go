@@ -26,7 +26,7 @@ import (
 // Bounds of what is taken.
 const (
 	maxBody     = 4 << 20 // bytes of one message
-	maxAtOnce   = 16      // messages at a time; more are told to come again
+	maxAtOnce   = 16      // messages of one hook at a time; more are told to come again
 	storeWithin = 10 * time.Second
 	sayAtMost   = 5 // of what is wrong with a message
 )
@@ -43,7 +43,6 @@ type Inbox struct {
 	state  *opensearch.Client
 	log    *slog.Logger
 	now    func() time.Time
-	room   chan struct{}
 	taken  *prometheus.CounterVec
 	events *prometheus.CounterVec
 }
@@ -59,7 +58,7 @@ const (
 // nothing before the first message.
 func New(ctx context.Context, c Config, state *opensearch.Client, registry prometheus.Registerer, log *slog.Logger, now func() time.Time) (*Inbox, error) {
 	i := &Inbox{
-		hooks: map[string]*hook{}, state: state, log: log, now: now, room: make(chan struct{}, maxAtOnce),
+		hooks: map[string]*hook{}, state: state, log: log, now: now,
 		taken:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sallyport_inbox_messages_total", Help: "Messages by what they were answered: stored, refused, or later (send it again)."}, []string{"hook", "outcome"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sallyport_inbox_events_total", Help: "Events of messages: new, known, or wrong (each is named in the log)."}, []string{"hook", "is"}),
 	}
@@ -115,10 +114,16 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	reply(w, status, told)
 }
 
+// take reads a message. Who bears no token gets no place. A signature is over the body, so who sends slowly what is not
+// signed has one, but of this hook alone.
 func (i *Inbox) take(w http.ResponseWriter, request *http.Request, hook *hook) (int, answer) {
+	unproved := answer{Error: "the message does not prove who sent it: check token or signature"}
+	if hook.bearer && !hook.bears(request) {
+		return http.StatusUnauthorized, unproved
+	}
 	select {
-	case i.room <- struct{}{}:
-		defer func() { <-i.room }()
+	case hook.room <- struct{}{}:
+		defer func() { <-hook.room }()
 	default:
 		return http.StatusServiceUnavailable, answer{Error: "too many messages at once"}
 	}
@@ -129,8 +134,8 @@ func (i *Inbox) take(w http.ResponseWriter, request *http.Request, hook *hook) (
 	if err != nil {
 		return http.StatusBadRequest, answer{Error: "the message was cut off"}
 	}
-	if !hook.proves(hook.secret, request, body) {
-		return http.StatusUnauthorized, answer{Error: "the message does not prove who sent it: check token or signature"}
+	if !hook.bearer && !hook.signs(request, body) {
+		return http.StatusUnauthorized, unproved
 	}
 	all, wrong, err := hook.read(body)
 	if err != nil {

@@ -243,10 +243,40 @@ func TestTooMuch(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	h.hold(ctx, "door", 16)
+	deadline := time.Now().Add(time.Minute)
+	for status := 0; status != 503; {
+		if status, _ = h.send("door", "X-Hub-Signature-256", signed("{}"), "{}"); time.Now().After(deadline) {
+			t.Fatalf("%d while sixteen are being read, want 503", status)
+		}
+	}
+	h.expect(200, `"new":1`, "prometheus", "Authorization", "Bearer "+token, notice("firing", "a1")) // another hook has its own places
+	if h.count("sallyport_inbox_messages_total", "later") == 0 || h.count("sallyport_inbox_messages_total", "refused") != 1 {
+		t.Error("messages that were not stored are not counted")
+	}
+}
+
+// TestWhoBearsNoTokenTakesNoPlace, however slowly it sends.
+func TestWhoBearsNoTokenTakesNoPlace(t *testing.T) {
+	h := openHouseOnStandIn(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	h.hold(ctx, "prometheus", 17)
+	for deadline := time.Now().Add(time.Minute); h.count("sallyport_inbox_messages_total", "refused") < 17; {
+		if time.Now().After(deadline) {
+			t.Fatal("who bears no token is not refused before its body is there")
+		}
+	}
+	h.expect(200, `"new":1`, "prometheus", "Authorization", "Bearer "+token, notice("firing", "a1"))
+}
+
+// hold begins to send messages to a hook that do not end before ctx.
+func (h *house) hold(ctx context.Context, hook string, messages int) {
+	h.Helper()
 	held := &slowBody{begun: make(chan struct{}, 64), ctx: ctx}
-	for range 16 {
+	for range messages {
 		go func() {
-			request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.address+"door", held)
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.address+hook, held)
 			if err != nil {
 				return
 			}
@@ -255,15 +285,6 @@ func TestTooMuch(t *testing.T) {
 			}
 		}()
 		<-held.begun
-	}
-	deadline := time.Now().Add(time.Minute)
-	for status := 0; status != 503; {
-		if status, _ = h.send("door", "X-Hub-Signature-256", signed("{}"), "{}"); time.Now().After(deadline) {
-			t.Fatalf("%d while sixteen are being read, want 503", status)
-		}
-	}
-	if h.count("sallyport_inbox_messages_total", "later") == 0 || h.count("sallyport_inbox_messages_total", "refused") != 1 {
-		t.Error("messages that were not stored are not counted")
 	}
 }
 
