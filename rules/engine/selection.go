@@ -89,7 +89,7 @@ var meaning = map[string]string{
 	"gt": "operator", "gte": "operator", "lt": "operator", "lte": "operator", "i": "flag", "m": "flag", "s": "flag",
 	"minute": "part", "hour": "part", "day": "part", "week": "part", "month": "part", "year": "part",
 	"base64": "code", "base64offset": "code", "utf16": "wide", "utf16le": "wide", "utf16be": "wide",
-	"all": "how", "cased": "how", "neq": "how", "windash": "how", "expand": "how",
+	"cased": "case", "windash": "dash", "all": "how", "neq": "how", "expand": "how",
 }
 
 var aliases = map[string]string{"ignorecase": "i", "multiline": "m", "dotall": "s", "wide": "utf16le"}
@@ -104,6 +104,9 @@ func (c *compiler) line(key string, number int) (*line, error) {
 		}
 		if meaning[name] == "" || l.does[name] {
 			return nil, &wrong{number, "modifier " + name + " is not known or stands twice"}
+		}
+		if late := meaning[name] == "wide" || meaning[name] == "dash"; late && count["code"] > 0 {
+			return nil, &wrong{number, "modifier " + name + " stands behind base64"}
 		}
 		l.does[name] = true
 		l.reads = l.reads || name != "all" && name != "neq"
@@ -120,9 +123,9 @@ func (c *compiler) line(key string, number int) (*line, error) {
 			l.flags += flag
 		}
 	}
-	judging := count["kind"] + count["operator"]
-	misplaced := count["place"] > 0 && judging > 0 && !l.does["fieldref"] || count["place"] > 1
-	if misplaced || judging > 1 || count["part"] > 1 || count["code"] > 1 || count["wide"] > 1 || l.does["re"] && l.does["cased"] || l.flags != "" && !l.does["re"] {
+	judging := count["kind"] + max(count["operator"], count["part"])
+	rewrites := count["code"]+count["wide"]+count["dash"] > 0 || count["place"]+count["case"] > 0 && !l.does["fieldref"]
+	if judging > 0 && rewrites || judging > 1 || count["place"] > 1 || count["code"] > 1 || count["wide"] > 1 || l.flags != "" && !l.does["re"] {
 		return nil, &wrong{number, "the modifiers of " + key + " do not go together"}
 	}
 	if strings.Count(l.name, ".") > maxDots {
