@@ -48,6 +48,9 @@ func parseModifiers(key *document.Node) (name string, mods modifiers, err error)
 	if mods.flags() != "" && !mods.has("re") {
 		return "", nil, &fault{key.Place, key.Text + ": i, m and s are of regular expressions", "add re before them, or leave them out"}
 	}
+	if name == "" && (mods.has("exists") || mods.has("fieldref")) {
+		return "", nil, &fault{key.Place, key.Text + ": exists and fieldref need a field", "write its name before |"}
+	}
 	return name, mods, nil
 }
 
