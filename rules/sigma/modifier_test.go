@@ -8,8 +8,14 @@ import (
 
 // judging are the modifiers that judge a value in a way of their own, each with a value, and those that go with it.
 var judging = []struct{ name, value, beside string }{
-	{"re", "'1'", "i m s"}, {"cidr", "10.0.0.0/8", ""}, {"exists", "true", ""}, {"fieldref", "g", "contains startswith endswith cased"},
-	{"gt", "5", "minute hour day week month year"}, {"lte", "5", "minute hour day week month year"}, {"hour", "5", "gt gte lt lte"}, {"year", "5", "gt gte lt lte"},
+	{"re", "'1'", "i m s"},
+	{"cidr", "10.0.0.0/8", ""},
+	{"exists", "true", ""},
+	{"fieldref", "g", "contains startswith endswith cased"},
+	{"gt", "5", "minute hour day week month year"},
+	{"lte", "5", "minute hour day week month year"},
+	{"hour", "5", "gt gte lt lte"},
+	{"year", "5", "gt gte lt lte"},
 }
 
 // TestNoModifierIsDropped: beside a modifier that judges a value in a way of its own, one that would do nothing is refused by
