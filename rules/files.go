@@ -32,7 +32,7 @@ type RuleFile struct {
 // keeps no other out.
 func EachFile(source fs.FS, do func(RuleFile)) {
 	_ = fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error { // it returns none
-		file := RuleFile{Name: nameIn(source, name), Path: name}
+		file := RuleFile{Name: NameIn(source, name), Path: name}
 		switch ext := path.Ext(name); {
 		case err != nil:
 			file.Err = &folderError{err}

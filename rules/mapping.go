@@ -60,16 +60,16 @@ func (l *loader) readMappings(source fs.FS) {
 			continue
 		}
 		if wrong, word, mend := made.check(); wrong != "" {
-			l.refuseAt(nameIn(source, name), wordPlace(source, name, "", word), wrong, mend)
+			l.refuseAt(NameIn(source, name), wordPlace(source, name, "", word), wrong, mend)
 			continue
 		}
 		if made.Sigma != nil {
 			if wrong, key := made.Sigma.check(); wrong != "" {
-				l.refuseAt(nameIn(source, name), wordPlace(source, name, "sigma", key), wrong, "correct it below sigma:")
+				l.refuseAt(NameIn(source, name), wordPlace(source, name, "sigma", key), wrong, "correct it below sigma:")
 				continue
 			}
 		}
-		made.file = nameIn(source, name)
+		made.file = NameIn(source, name)
 		l.library.mappings[made.ID] = made
 	}
 }

@@ -13,7 +13,7 @@ import (
 // place of an earlier one's of the same file name.
 func (l *loader) readPipelines(source fs.FS) {
 	for _, name := range filesIn(source, "pipelines") {
-		file := nameIn(source, name)
+		file := NameIn(source, name)
 		text, ok := l.read(source, name, maxRule)
 		if !ok {
 			l.lostPipes = append(l.lostPipes, file)

@@ -39,7 +39,7 @@ func (l *loader) readSuppressions(source fs.FS) {
 			continue
 		}
 		for i := range read {
-			read[i].file = nameIn(source, name)
+			read[i].file = NameIn(source, name)
 			l.addSuppression(read[i].file, &read[i])
 		}
 	}

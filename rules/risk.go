@@ -27,7 +27,7 @@ type riskPolicy struct {
 func (l *loader) refuseStrays(source fs.FS) {
 	for _, name := range filesIn(source, "policies") {
 		if name != riskFile && name != policyFile {
-			l.refuse(nameIn(source, name), 1, "no policy is read from a file of this name", "call it "+policyFile+" or "+riskFile)
+			l.refuse(NameIn(source, name), 1, "no policy is read from a file of this name", "call it "+policyFile+" or "+riskFile)
 		}
 	}
 }
@@ -39,7 +39,7 @@ func (l *loader) readRisk(source fs.FS) {
 		return
 	}
 	if made, wrong := read.risk(); wrong != "" {
-		l.refuse(nameIn(source, riskFile), 1, wrong, "correct the value")
+		l.refuse(NameIn(source, riskFile), 1, wrong, "correct the value")
 	} else {
 		l.risk = made
 	}

@@ -50,8 +50,8 @@ func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
 	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
 }
 
-// nameIn is what faults call a file of a source.
-func nameIn(source fs.FS, name string) string {
+// NameIn is what faults call a file of a source.
+func NameIn(source fs.FS, name string) string {
 	switch source := source.(type) {
 	case folder:
 		return filepath.Join(source.dir, filepath.FromSlash(name))
@@ -65,7 +65,7 @@ func nameIn(source fs.FS, name string) string {
 func (l *loader) read(source fs.FS, name string, most int64) (text []byte, ok bool) {
 	text, err := readFile(source, name, most)
 	if err != nil {
-		l.refuse(nameIn(source, name), 1, "the file cannot be read: "+why(err), mendOf(err))
+		l.refuse(NameIn(source, name), 1, "the file cannot be read: "+why(err), mendOf(err))
 	}
 	return text, err == nil
 }
@@ -131,7 +131,7 @@ func (l *loader) readStrict(source fs.FS, name string, most int64, into any) boo
 	}
 	wrong := document.Decode(text, into)
 	if wrong != nil {
-		l.report.Refused = append(l.report.Refused, faultOf(nameIn(source, name), wrong))
+		l.report.Refused = append(l.report.Refused, faultOf(NameIn(source, name), wrong))
 	}
 	return wrong == nil
 }

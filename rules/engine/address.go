@@ -22,12 +22,20 @@ func address(text []byte) (at netip.Addr, ok bool) {
 	return netip.AddrFrom16(sixteen).Unmap(), ok
 }
 
-// unmapped is a network of IPv4 addresses written as IPv6 (::ffff:10.0.0.0/104) as one of IPv4, as address reads them.
-func unmapped(network netip.Prefix) netip.Prefix {
-	if !network.Addr().Is4In6() {
-		return network
+// parseNetwork reads a network, or an address as the network of it alone. One of IPv4 addresses written as IPv6
+// (::ffff:10.0.0.0/104) is one of IPv4, as address reads them.
+func parseNetwork(text string) (network netip.Prefix, ok bool) {
+	network, err := netip.ParsePrefix(text)
+	if alone, wrong := netip.ParseAddr(text); wrong == nil && alone.Zone() == "" {
+		network, err = netip.PrefixFrom(alone, alone.BitLen()), nil
 	}
-	return netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+	if err != nil || network != network.Masked() {
+		return network, false
+	}
+	if network.Addr().Is4In6() {
+		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+	}
+	return network, true
 }
 
 // address4 reads four numbers with dots between them.

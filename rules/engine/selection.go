@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,6 +82,7 @@ type line struct {
 	part     string // minute and its like, or ""
 	flags    string // of a regular expression
 	number   int    // of the line
+	unknown  bool   // a list that a value names is not there
 }
 
 // meaning are the modifiers' short names, and what each is.
@@ -91,7 +91,7 @@ var meaning = map[string]string{
 	"gt": "operator", "gte": "operator", "lt": "operator", "lte": "operator", "i": "flag", "m": "flag", "s": "flag",
 	"minute": "part", "hour": "part", "day": "part", "week": "part", "month": "part", "year": "part",
 	"base64": "code", "base64offset": "code", "utf16": "wide", "utf16le": "wide", "utf16be": "wide",
-	"all": "how", "cased": "how", "neq": "how", "windash": "how", "expand": "how",
+	"cased": "case", "windash": "dash", "all": "how", "neq": "how", "expand": "how",
 }
 
 var aliases = map[string]string{"ignorecase": "i", "multiline": "m", "dotall": "s", "wide": "utf16le"}
@@ -106,6 +106,9 @@ func (c *compiler) line(key string, number int) (*line, error) {
 		}
 		if meaning[name] == "" || l.does[name] {
 			return nil, &wrong{number, "modifier " + name + " is not known or stands twice"}
+		}
+		if late := meaning[name] == "wide" || meaning[name] == "dash"; late && count["code"] > 0 {
+			return nil, &wrong{number, "modifier " + name + " stands behind base64"}
 		}
 		l.does[name] = true
 		l.reads = l.reads || name != "all" && name != "neq"
@@ -122,10 +125,13 @@ func (c *compiler) line(key string, number int) (*line, error) {
 			l.flags += flag
 		}
 	}
-	judging := count["kind"] + count["operator"]
-	misplaced := count["place"] > 0 && judging > 0 && !l.does["fieldref"] || count["place"] > 1
-	if misplaced || judging > 1 || count["part"] > 1 || count["code"] > 1 || count["wide"] > 1 || l.does["re"] && l.does["cased"] || l.flags != "" && !l.does["re"] {
+	judging := count["kind"] + max(count["operator"], count["part"])
+	rewrites := count["code"]+count["wide"]+count["dash"] > 0 || count["place"]+count["case"] > 0 && !l.does["fieldref"]
+	if judging > 0 && rewrites || judging > 1 || count["place"] > 1 || count["code"] > 1 || count["wide"] > 1 || l.flags != "" && !l.does["re"] {
 		return nil, &wrong{number, "the modifiers of " + key + " do not go together"}
+	}
+	if l.keyword && (l.does["exists"] || l.does["fieldref"]) {
+		return nil, &wrong{number, "exists and fieldref need a field"}
 	}
 	if strings.Count(l.name, ".") > maxDots {
 		return nil, &wrong{number, "the field's name has too many dots"}
@@ -144,7 +150,7 @@ func (c *compiler) item(key string, number int, tree *document.Node) (int32, err
 	} else if l.does["all"] {
 		return 0, &wrong{number, "all needs a list of values"}
 	}
-	if !l.keyword || l.does["exists"] || l.does["fieldref"] {
+	if !l.keyword {
 		l.field = c.layout.field(l.name)
 	}
 	var parts []int32
@@ -163,7 +169,10 @@ func (c *compiler) item(key string, number int, tree *document.Node) (int32, err
 		op = opAnd
 	}
 	made := c.join(op, parts)
-	if l.does["neq"] {
+	switch {
+	case l.does["neq"] && (l.unknown || len(parts) == 0):
+		return c.join(opOr, nil), nil
+	case l.does["neq"]:
 		made = c.join(opNot, []int32{made})
 	}
 	return made, nil
@@ -200,11 +209,11 @@ func (l *line) value(kind document.Kind, text string, expand bool) (int32, error
 		t.kind, t.text, t.regexp, t.required = matches, []byte(text), compiled, requiredExactly(text)
 		t.least, t.run = leastLength(text), requiredRun(text)
 	case l.does["cidr"]:
-		network, err := netip.ParsePrefix(text)
-		if err != nil || network != network.Masked() {
+		network, ok := parseNetwork(text)
+		if !ok {
 			return 0, fmt.Errorf("no network as 192.0.2.0/24")
 		}
-		t.kind, t.text, t.network = inNetwork, []byte(text), unmapped(network)
+		t.kind, t.text, t.network = inNetwork, []byte(text), network
 	case l.operator != "" || l.part != "":
 		bound, err := newBound(l.operator, l.part, text)
 		if err != nil {
@@ -245,54 +254,3 @@ func (l *line) written(kind document.Kind, text string) (int32, error) {
 	}
 	return l.join(opOr, any), nil
 }
-
-// expanded replaces the placeholders of a value by the values of their lists.
-func (l *line) expanded(text string) (int32, error) {
-	made := []string{""}
-	put := func(tails ...string) {
-		var longer []string
-		for _, head := range made {
-			for _, tail := range tails {
-				longer = append(longer, head+tail)
-			}
-		}
-		made = longer
-	}
-	for i := 0; i < len(text); {
-		end := strings.IndexAny(text[min(i+1, len(text)):], `%\`) + i + 1
-		switch {
-		case text[i] == '\\' && i+1 < len(text):
-			if text[i+1] == '%' {
-				put("%")
-			} else {
-				put(text[i : i+2])
-			}
-			i += 2
-		case text[i] == '%' && end > i+1 && text[end] == '%':
-			values, known := l.lists[text[i+1:end]]
-			if !known {
-				return l.join(opOr, nil), nil
-			}
-			put(values...)
-			i = end + 1
-		default:
-			put(text[i : i+1])
-			i++
-		}
-		if len(made) > maxExpanded {
-			return 0, fmt.Errorf("stands for too many values")
-		}
-	}
-	var any []int32
-	for _, each := range slices.Clone(made) {
-		part, err := l.value(document.Text, each, false)
-		if err != nil {
-			return 0, err
-		}
-		any = append(any, part)
-	}
-	return l.join(opOr, any), nil
-}
-
-// maxExpanded bounds the values that one written value stands for.
-const maxExpanded = 100_000

@@ -180,7 +180,7 @@ func newBound(operator, part, text string) (b bound, err error) {
 	if of, timed := timeParts[part]; timed && (!b.isWhole || b.whole < of[0] || b.whole > of[1]) {
 		return b, fmt.Errorf("no %s from %d to %d", part, of[0], of[1])
 	}
-	if b.float, err = strconv.ParseFloat(text, 64); err != nil {
+	if b.float, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(b.float) || math.IsInf(b.float, 0) {
 		return b, errors.New("no number")
 	}
 	if !b.isWhole && math.Abs(b.float) < 1<<62 && b.float == math.Trunc(b.float) { // 1.0

@@ -1,7 +1,9 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +27,23 @@ func (c *checker) correlations() {
 		if correlation.Timespan > matchesKept {
 			c.warn(here, LongTimespan, fmt.Sprintf("the timespan of %s is longer than the %s for which matches are kept: older ones don't count", correlation.Timespan, matchesKept), "use a shorter one")
 		}
+		c.aliases(correlation, here)
 		for _, field := range correlation.GroupBy {
 			if !strings.HasPrefix(field, ownFields) && !c.groups(correlation, field) {
 				c.warn(here, UnknownGroup, "group-by "+field+": no event of the rules that it names has that field", "name a field of theirs, or an alias")
+			}
+		}
+	}
+}
+
+// aliases looks for rules that an alias leaves out: of their events, the field of its own name is taken.
+func (c *checker) aliases(correlation sigma.Correlation, here seen) {
+	for _, alias := range slices.Sorted(maps.Keys(correlation.Aliases)) {
+		of := correlation.Aliases[alias]
+		for _, rule := range c.library.Sigma() {
+			named := slices.Contains(correlation.Rules, rule.ID) || slices.Contains(correlation.Rules, rule.Name)
+			if source := (logSource{rule.Product, rule.Category, rule.Service}); named && of[rule.ID] == "" && of[rule.Name] == "" && !c.knows(source, alias) && !asks(rule.Detection, alias) {
+				c.warn(here, PartialAlias, "the alias "+alias+" says no field of "+cmp.Or(rule.Name, rule.ID)+", whose events have no "+alias, "write aliases: {"+alias+": {"+cmp.Or(rule.Name, rule.ID)+": its field}}")
 			}
 		}
 	}

@@ -50,6 +50,9 @@ func Check(source fs.FS) (*Report, error) {
 	c.correlations()
 	c.natives()
 	c.notes(source)
+	if c.report.Rules+len(c.report.Refused) == 0 {
+		c.warn(seen{file: rules.NameIn(source, ".")}, NoRule, "no rule is here", "name the folder that holds the rules")
+	}
 	c.sort()
 	return c.report, nil
 }

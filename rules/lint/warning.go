@@ -15,8 +15,10 @@ const (
 	DuplicateName    = "duplicate-name"
 	LongTimespan     = "long-timespan" // longer than matches are kept
 	UnknownGroup     = "unknown-group" // a correlation groups by a field that none of its rules' events have
+	PartialAlias     = "partial-alias" // it leaves out a rule that the correlation names
 	UselessGenerate  = "useless-generate"
 	IdleFilter       = "idle-filter"      // it names a rule that is not there, or not of its log source
+	NoRule           = "no-rule"          // the folder holds none
 	Eventless        = "looks-at-nothing" // a native condition that asks nothing of the event
 )
 

@@ -25,7 +25,9 @@ func newComparison(mods modifiers, s string) (c comparison, err error) {
 	}
 	c.whole, err = strconv.ParseInt(s, 10, 64)
 	c.isWhole = err == nil
-	c.float, err = strconv.ParseFloat(s, 64)
+	if c.float, err = strconv.ParseFloat(s, 64); math.IsNaN(c.float) || math.IsInf(c.float, 0) {
+		err = strconv.ErrRange // no number is above or below it, or each is
+	}
 	return c, err
 }
 

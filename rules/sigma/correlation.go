@@ -29,11 +29,18 @@ type Correlation struct {
 	Generate                     bool
 	File                         string
 	Line, Column                 int
+	aliased                      []aliased
 
 	// Sallyport's own words, at the top of the document; Sigma lets a tool have such.
 	Suppress time.Duration // for so long it is silent about a group after it fired; the timespan if the document says none
 	Opens    bool          // opens an incident whatever its level
 	Entity   [2]string     // family, and the group-by field that names it; empty: the last event's entity
+}
+
+// aliased is a rule for which an alias stands for a field, and where that is written.
+type aliased struct {
+	alias, rule string
+	document.Place
 }
 
 var (
@@ -72,6 +79,11 @@ func parseCorrelation(tree *document.Node) (Correlation, error) {
 			return made, &fault{key.Place, "a correlation has no " + key.Text, "use only " + strings.Join(correlationKeys, ", ")}
 		}
 	}
+	for _, key := range []string{"rules", "group-by"} {
+		if err := flat(c, key); err != nil {
+			return made, err
+		}
+	}
 	var err error
 	if made.Timespan, err = span(c, "timespan"); err != nil {
 		return made, err
@@ -81,7 +93,9 @@ func parseCorrelation(tree *document.Node) (Correlation, error) {
 			return made, err
 		}
 	}
-	made.readAliases(c.Child("aliases"))
+	if err := made.readAliases(c.Child("aliases")); err != nil {
+		return made, err
+	}
 	if err := made.readEntity(tree.Child("entity")); err != nil {
 		return made, err
 	}
@@ -125,17 +139,50 @@ func (c *Correlation) readEntity(tree *document.Node) error {
 
 func (c *Correlation) temporal() bool { return strings.HasPrefix(c.Type, "temporal") }
 
-func (c *Correlation) readAliases(tree *document.Node) {
-	if tree == nil {
-		return
+// flat refuses what is neither a name nor a list of names; it would be read as none.
+func flat(tree *document.Node, key string) error {
+	at := tree.Child(key)
+	if at == nil {
+		return nil
+	}
+	names := []*document.Node{at}
+	if at.Kind == document.List {
+		names = at.Kids
+	}
+	for _, name := range names {
+		if name.Kind == document.Mapping || name.Kind == document.List || name != at && name.Text == "" {
+			return &fault{name.Place, "what stands under " + key + " is no name", "write " + key + ": [one, another]"}
+		}
+	}
+	return nil
+}
+
+func (c *Correlation) readAliases(tree *document.Node) error {
+	if tree == nil || tree.Kind == document.Null {
+		return nil
+	}
+	wrong := func(at *document.Node, text string) error {
+		return &fault{at.Place, text, "write aliases: {name: {rule: field, another rule: its field}}"}
+	}
+	if tree.Kind != document.Mapping {
+		return wrong(tree, "the aliases are no mapping")
 	}
 	c.Aliases = map[string]map[string]string{}
 	for i, alias := range tree.Keys {
+		if tree.Kids[i].Kind != document.Mapping || len(tree.Kids[i].Keys) == 0 {
+			return wrong(tree.Kids[i], "the alias "+alias.Text+" names no rules with their fields")
+		}
 		c.Aliases[alias.Text] = map[string]string{}
 		for k, rule := range tree.Kids[i].Keys {
-			c.Aliases[alias.Text][rule.Text] = tree.Kids[i].Kids[k].Text
+			field := tree.Kids[i].Kids[k]
+			if field.Kind == document.Mapping || field.Kind == document.List || field.Text == "" {
+				return wrong(field, "the alias "+alias.Text+" has no field of "+rule.Text)
+			}
+			c.Aliases[alias.Text][rule.Text] = field.Text
+			c.aliased = append(c.aliased, aliased{alias.Text, rule.Text, rule.Place})
 		}
 	}
+	return nil
 }
 
 func (c *Correlation) readCondition(body *document.Node) error {
@@ -153,6 +200,9 @@ func (c *Correlation) readCondition(body *document.Node) error {
 		return nil
 	case condition.Kind != document.Mapping:
 		return &fault{condition.Place, "only a temporal correlation takes a condition over rule names", "write one of " + strings.Join(bounds, ", ") + " and a number"}
+	}
+	if err := flat(condition, "field"); err != nil {
+		return err
 	}
 	c.Fields, c.Bounds, c.Percentile = condition.Child("field").Words(), map[string]float64{}, 50
 	for i, key := range condition.Keys {
@@ -199,48 +249,4 @@ func (c *Correlation) unmet() bool {
 	}
 	open := func(name string) bool { bound, has := c.Bounds[name]; return has && bound == low }
 	return low > high || low == high && (open("gt") || open("lt") || open("neq"))
-}
-
-// Refer returns the correlations whose rules are all there and that do not wait for themselves, and the faults of the
-// rest.
-func Refer(rules []*Rule, correlations []Correlation) (kept []Correlation, refused []Fault) {
-	known, feeds := map[string]bool{}, map[string][]string{}
-	for _, r := range rules {
-		known[r.ID], known[r.Name] = true, true
-	}
-	for _, c := range correlations {
-		for _, name := range []string{c.ID, c.Name} {
-			known[name] = true
-			feeds[name] = append(feeds[name], c.Rules...)
-		}
-	}
-	for _, c := range correlations {
-		missing := slices.IndexFunc(c.Rules, func(name string) bool { return !known[name] || name == "" })
-		switch {
-		case missing >= 0:
-			refused = append(refused, Fault{c.File, c.Line, c.Column, "the correlation names " + c.Rules[missing] + ", which no rule is named", "name a rule's id or name"})
-		case reaches(feeds, c.Rules, c.ID, c.Name):
-			refused = append(refused, Fault{c.File, c.Line, c.Column, "the correlation waits for itself", "take it out of the rules that it names"})
-		default:
-			kept = append(kept, c)
-		}
-	}
-	return kept, refused
-}
-
-// reaches reports whether one of the names leads to a correlation of that id or name.
-func reaches(feeds map[string][]string, names []string, id, name string) bool {
-	seen := map[string]bool{}
-	for open := slices.Clone(names); len(open) > 0; {
-		next := open[0]
-		open = open[1:]
-		if next != "" && (next == id || next == name) {
-			return true
-		}
-		if !seen[next] {
-			seen[next] = true
-			open = append(open, feeds[next]...)
-		}
-	}
-	return false
 }

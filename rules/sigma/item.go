@@ -53,6 +53,14 @@ func (n network) matches(v value) bool {
 	return err == nil && n.Contains(address.Unmap().WithZone(""))
 }
 
+// parseNetwork reads a network, or an address as the network of it alone.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		return netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
+}
+
 // sameAs compares with the value of another field.
 type sameAs struct {
 	field, other         string
@@ -143,7 +151,9 @@ func (p *ruleParser) item(key, tree *document.Node) (expression, error) {
 		p.warnings = append(p.warnings, Remark{key.Place, EmptyList, key.Text + " has an empty list and matches nothing", "write values"})
 	}
 	if mods.has("neq") {
-		made = not{made}
+		if made = (not{made}); len(parts) == 0 || slices.Contains(parts, expression(never{})) {
+			made = never{} // what is not known is different from nothing
+		}
 	}
 	if p.explains {
 		made = line{made, name, mods, key.Place, values, parts}
@@ -177,9 +187,12 @@ func (p *ruleParser) value(name string, mods modifiers, v *document.Node) (expre
 		}
 		return item{name, expressionMatcher{made}, false}, nil
 	case mods.has("cidr"):
-		made, err := netip.ParsePrefix(v.Text)
-		if err != nil || made != made.Masked() {
+		made, err := parseNetwork(v.Text)
+		switch {
+		case err != nil:
 			return nil, bad("is no network as 192.0.2.0/24")
+		case made != made.Masked():
+			return nil, &fault{v.Place, fmt.Sprintf("%s: %q is an address within a network", name, v.Text), fmt.Sprintf("write %s, or %s for the address alone", made.Masked(), made.Addr())}
 		}
 		if made.Addr().Is4In6() { // as addresses are read
 			made = netip.PrefixFrom(made.Addr().Unmap(), made.Bits()-96)

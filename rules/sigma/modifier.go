@@ -31,6 +31,9 @@ func parseModifiers(key *document.Node) (name string, mods modifiers, err error)
 		if short := longNames[m]; short != "" {
 			m = short
 		}
+		if late := kinds[m] == "wide" || kinds[m] == "dash"; late && (mods.has("base64") || mods.has("base64offset")) {
+			return "", nil, &fault{key.Place, key.Text + ": what is base64 already has no characters to write otherwise", "write " + m + " before base64, as wide|base64"}
+		}
 		if !slices.Contains(knownModifiers, m) {
 			return "", nil, &fault{key.Place, "unknown modifier " + m + " in " + key.Text, "use one of Sigma 2.1's: " + strings.Join(knownModifiers, " ")}
 		}
@@ -45,33 +48,41 @@ func parseModifiers(key *document.Node) (name string, mods modifiers, err error)
 	if mods.flags() != "" && !mods.has("re") {
 		return "", nil, &fault{key.Place, key.Text + ": i, m and s are of regular expressions", "add re before them, or leave them out"}
 	}
+	if name == "" && (mods.has("exists") || mods.has("fieldref")) {
+		return "", nil, &fault{key.Place, key.Text + ": exists and fieldref need a field", "write its name before |"}
+	}
 	return name, mods, nil
 }
 
 func (m modifiers) has(name string) bool { return slices.Contains(m, name) }
 
+// kinds are what modifiers do. Of one kind only one stands beside a field; those without a kind go with all others.
+var kinds = map[string]string{
+	"contains": "place", "startswith": "place", "endswith": "place", "cased": "case", "windash": "dash",
+	"base64": "code", "base64offset": "code", "utf16": "wide", "utf16le": "wide", "utf16be": "wide",
+	"re": "re", "cidr": "cidr", "exists": "exists", "fieldref": "fieldref", "gt": "bound", "gte": "bound", "lt": "bound", "lte": "bound",
+	"minute": "part", "hour": "part", "day": "part", "week": "part", "month": "part", "year": "part",
+}
+
+// beside are the kinds that judge a value in a way of their own, and what each takes beside it: what changes or places a
+// text would be left out without a word.
+var beside = map[string][]string{"re": nil, "cidr": nil, "exists": nil, "fieldref": {"place", "case"}, "bound": {"part"}, "part": {"bound"}}
+
 // conflict says which modifiers do not go together.
 func (m modifiers) conflict() string {
-	groups := [][]string{
-		{"contains", "startswith", "endswith", "re", "cidr", "exists", "gt", "gte", "lt", "lte"},
-		{"re", "cidr", "exists", "fieldref", "gt", "gte", "lt", "lte"},
-		{"base64", "base64offset"},
-		{"utf16", "utf16le", "utf16be"},
-		{"minute", "hour", "day", "week", "month", "year"},
-		{"re", "cased"},
-	}
-	for _, group := range groups {
-		var found []string
-		for _, name := range group {
-			if m.has(name) {
-				found = append(found, name)
+	for i, one := range m {
+		for _, other := range m[i+1:] {
+			if a, b := kinds[one], kinds[other]; a != "" && b != "" && (a == b || !takes(a, b) || !takes(b, a)) {
+				return one + " and " + other + " do not go together"
 			}
-		}
-		if len(found) > 1 {
-			return strings.Join(found, " and ") + " do not go together"
 		}
 	}
 	return ""
+}
+
+func takes(kind, other string) bool {
+	only, judges := beside[kind]
+	return !judges || slices.Contains(only, other)
 }
 
 func (m modifiers) flags() string {

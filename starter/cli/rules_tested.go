@@ -90,6 +90,10 @@ const maxNamed = 20
 
 func sayCoverage(out io.Writer, trial *rules.Trial) {
 	all, open := len(trial.Rules), trial.Uncovered()
+	if all == 0 {
+		fmt.Fprintln(out, "warning  no rule is here; name the folder that holds the rules\ncoverage: of no rules")
+		return
+	}
 	fmt.Fprintf(out, "coverage: %d of %d rules (%.0f %%) have a matching event and a near miss\n", all-len(open), all, 100*coverage(trial))
 	for i, rule := range open {
 		if i == maxNamed {
@@ -111,10 +115,10 @@ func lacks(rule rules.Proved) string {
 	return strings.Join(all, " and ")
 }
 
-// coverage is the share of covered rules; of no rules all are.
+// coverage is the share of covered rules; of no rules none is proved.
 func coverage(trial *rules.Trial) float64 {
 	if len(trial.Rules) == 0 {
-		return 1
+		return 0
 	}
 	return 1 - float64(len(trial.Uncovered()))/float64(len(trial.Rules))
 }
