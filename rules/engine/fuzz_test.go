@@ -25,7 +25,7 @@ var detections = []string{
 	"a: {f|fieldref: g}\n  b: {f|fieldref|endswith: g}\n  c: {f|fieldref|contains|cased: g}\n  condition: a or (b and not c)",
 	"a: {f|gte: 5, g|lt: -1.5e3}\n  condition: a",
 	"a: {f: 1}\n  b: {f: 1.0}\n  c: {f: '1'}\n  condition: all of *",
-	"a: {f: 1.0}\n  condition: a", "a: {f: 1.0e+2}\n  condition: a", "a: {f: 1.5}\n  condition: a", "a: {f: 18446744073709551615}\n  condition: not a", "a: {f: 1e30}\n  condition: a",
+	"a: {f: 1.0}\n  condition: a", "a: {f: 1.0e+2}\n  condition: a", "a: {f: 1.5}\n  condition: a", "a: {f: 18446744073709551615}\n  condition: not a", "a: {f: 1e30}\n  condition: a", "a: {f: 9007199254740992.0}\n  condition: a",
 	"a: {f|neq: [x, y]}\n  condition: a",
 	"a: {f|windash|contains: ' -enc '}\n  condition: a",
 	"a: {f|base64offset|contains: foo}\n  b: {f|wide|base64offset|contains: foo}\n  condition: a or b",
@@ -46,7 +46,7 @@ var detections = []string{
 
 // documents are events in the ways that JSON and its writers have.
 var documents = []string{
-	`{"f":"xabcdz","g":"\\xQQyéz"}`, `{"f":"AB \u0063\u0064"}`, `{"f":["ab","cd"],"g":null}`, `{"f":1}`, `{"f":1.0,"g":"1"}`, `{"f":"1"}`, `{"f":1e0}`, `{"f":100}`, `{"f":15e-1}`, `{"f":18446744073709551615}`, `{"f":1000000000000000000000000000000}`,
+	`{"f":"xabcdz","g":"\\xQQyéz"}`, `{"f":"AB \u0063\u0064"}`, `{"f":["ab","cd"],"g":null}`, `{"f":1}`, `{"f":1.0,"g":"1"}`, `{"f":"1"}`, `{"f":1e0}`, `{"f":100}`, `{"f":15e-1}`, `{"f":18446744073709551615}`, `{"f":9007199254740993}`, `{"f":1000000000000000000000000000000}`,
 	`{"f":"a\nb"}`, `{"f":"a b"}`, `{"f":"\u212aelvin \u017f!"}`, `{"f":"10.1.2.3"}`, `{"f":"2001:db8::1"}`, `{"f":"::ffff:10.0.0.1"}`, `{}`, `{"f":null}`, `{"f":[]}`, `{"f":{}}`,
 	`{"f":{"x":"ab","y":["cd"]}}`, `{"f":"ab","f":"zz"}`, `{"f":{"x":"ab","x":"zz"}}`, `{"f":[{"x":"zz","\u0078":"ab"}]}`, `{"f":"zz","f":"ab"}`, `{"a":{"b":{"c":"x"}}}`, `{"a.b":{"c":"x"}}`, `{"a.b.c":"X"}`, `{"a":[{"b":{"c":"y"}},{"b.c":"x"}]}`,
 	`{"a":[[{"b":{"c":"x"}}]]}`, `{"a":{"b":1},"a":{"b":{"c":"x"}}}`, `{"t":"2024-01-01T23:30:00Z"}`, `{"t":1704151800}`, `{"t":1704151800000}`, `{"f":"say EVIL","h":4444}`, `{"k":{"evil":1}}`,

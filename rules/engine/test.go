@@ -183,7 +183,7 @@ func newBound(operator, part, text string) (b bound, err error) {
 	if b.float, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(b.float) || math.IsInf(b.float, 0) {
 		return b, errors.New("no number")
 	}
-	if !b.isWhole && math.Abs(b.float) < 1<<62 && b.float == math.Trunc(b.float) { // 1.0
+	if !b.isWhole && math.Abs(b.float) < 1<<53 && b.float == math.Trunc(b.float) { // 1.0
 		b.whole, b.isWhole = int64(b.float), true
 	}
 	return b, nil
