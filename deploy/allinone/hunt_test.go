@@ -74,7 +74,7 @@ func (o *office) expectSchedules(temporal client.Client, shipped, own string) {
 	}
 	o.expectScheduled(temporal, "H-0100", true)
 	o.content("hunts/another.yaml", strings.NewReplacer(firstSeen, "H-0100", "lookback: 2h", "lookback: soon").Replace(shipped))
-	if said := o.operator(2, "hunt", "apply"); !strings.Contains(said, "hunts/another.yaml:10: lookback is no duration: write one") {
+	if said := o.operator(2, "hunt", "apply"); !strings.Contains(said, "hunts/another.yaml:10:11: lookback is a text, not a duration; write it as lookback: 24h") {
 		o.t.Errorf("apply of a spoiled hunt says %q", said)
 	}
 	o.expectScheduled(temporal, "H-0100", true)
