@@ -162,7 +162,8 @@ func TestBacktestSaysWhatIsPartial(t *testing.T) {
 	root := rootCommand(IO{Out: &shown, Err: io.Discard}, Verbs{})
 	root.SetArgs([]string{"rules", "backtest", "--config", p.config, "--stream", "wazuh", "--from", "2026-11-01", "--to", "2026-11-08", "--page", "10", "--before", "0s"})
 	err := root.ExecuteContext(ctx)
-	if err == nil || !strings.Contains(err.Error(), "it was interrupted") || !strings.Contains(shown.String(), "10 of 31 events") {
+	pages := strings.Contains(shown.String(), "10 of 31 events") || strings.Contains(shown.String(), "20 of 31 events") // the second may still arrive
+	if err == nil || !strings.Contains(err.Error(), "it was interrupted") || !pages {
 		t.Errorf("%v: %s", err, shown.String())
 	}
 }
